@@ -5,7 +5,7 @@
 const kBase = ['core'];
 const kCall = [...kBase, 'addon', 'config'];
 const kProgram = [...kCall, 'call'];
-const kMiddle = [...kProgram, 'program'];
+const kMiddle = [...kProgram, 'program', 'pressure'];
 const kCluster = [...kMiddle, 'metrics', 'context'];
 const kText = [...kCluster, 'cluster'];
 const kMemory = [...kText, 'text'];
@@ -19,6 +19,7 @@ const kMayRequire = {
   metrics: kMiddle,
   context: kMiddle,
   program: kProgram,
+  pressure: kBase,
   call: kCall,
   addon: kBase,
   config: kBase,

@@ -33,6 +33,7 @@ class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "ExecutorHandle",
                        {InstanceMethod<&ExecutorWrap::add>("add"), InstanceMethod<&ExecutorWrap::remove>("remove"),
+                        InstanceMethod<&ExecutorWrap::limitResident>("limitResident"),
                         InstanceMethod<&ExecutorWrap::stop>("stop"), InstanceMethod<&ExecutorWrap::post>("post")});
   }
   explicit ExecutorWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -64,6 +65,15 @@ class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
                      ContextWrap::Unwrap(info[1].As<Napi::Object>())->shared());
       return info.Env().Undefined();
     });
+  }
+  Napi::Value limitResident(const Napi::CallbackInfo& info) {
+    const double bytes = info[1].As<Napi::Number>().DoubleValue();
+    constexpr double kMost = 0x1p63;  // beyond which there is no limit
+    const uint64_t most = bytes < kMost ? static_cast<uint64_t>(bytes) : ~uint64_t{0};
+    if (executor_)
+      executor_->limitResident(info[0].As<Napi::Number>().Uint32Value(), most,
+                               info[2].As<Napi::Number>().DoubleValue());
+    return info.Env().Undefined();
   }
   Napi::Value remove(const Napi::CallbackInfo& info) {
     if (executor_) executor_->remove(info[0].As<Napi::Number>().Uint32Value());

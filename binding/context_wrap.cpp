@@ -210,6 +210,7 @@ Napi::Value ContextWrap::memoryUse(const Napi::CallbackInfo& info) {
   out[kReservedMemory] = static_cast<double>(use.reservedBytes);
   out[kPeakMemory] = static_cast<double>(use.maxUsedBytes);
   out[kMemoryLimit] = static_cast<double>(use.limitBytes);
+  out[kLargestFree] = static_cast<double>(use.largestFreeBytes);
   // Its device may have been lost by another context's job.
   return Napi::Boolean::New(env, context_ && (context_->lost() || context_->device()->lost()));
 }

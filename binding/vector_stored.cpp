@@ -222,4 +222,24 @@ Napi::Value VectorTableWrap::checkRows(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value VectorTableWrap::exchange(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    HeldBytes held = holdBytes(info[2]);
+    const vectors::MappedFile file{held.bytes, std::move(held.hold), unwrapSource(info[5])};
+    auto made = std::make_shared<vectors::Unpacked>();
+    auto work = [table = table_, file, made, rows = readUint(info[3]), at = readUint(info[4])] {
+      *made = vectors::openMapped(*table, file, rows, at);
+    };
+    // On the event loop's thread, so that JavaScript hears of the new name before it can meet it.
+    auto give = [table = table_, made, name = readUint(info[1])](Environment& environment) -> Napi::Value {
+      const Napi::Env here(environment.env());
+      if (!table->exchange(name, made->segment, made->rows)) return here.Undefined();
+      return Napi::Number::New(here, static_cast<double>(made->segment->name));
+    };
+    VectorOperation::start(Environment::of(env), readUint(info[0]), std::move(work), std::move(give));
+    return env.Undefined();
+  });
+}
+
 }  // namespace switchyard::node

@@ -89,6 +89,7 @@ Napi::Function VectorTableWrap::define(Napi::Env env) {
                       InstanceMethod<&Self::adoptMapped>("adoptMapped"),
                       InstanceMethod<&Self::checkRows>("checkRows"),
                       InstanceMethod<&Self::packMapped>("packMapped"),
+                      InstanceMethod<&Self::exchange>("exchange"),
                       InstanceMethod<&Self::mapBytes>("mapBytes")});
 }
 

@@ -59,6 +59,9 @@ class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
   Napi::Value adoptMapped(const Napi::CallbackInfo& info);
   // checkRows(id, name, from, to): rejects with ERR_DAMAGED; nothing where there is no such segment any more
   Napi::Value checkRows(const Napi::CallbackInfo& info);
+  // exchange(id, name, bytes of a file, rows, where what packMapped() gave begins, its source or undefined): the same
+  // segment over that memory; delivers its name, undefined: it is too late
+  Napi::Value exchange(const Napi::CallbackInfo& info);
 
   vectors::Batch readBatch(const Napi::CallbackInfo& info, size_t first, std::shared_ptr<void>& hold) const;
 

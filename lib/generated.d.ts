@@ -186,6 +186,17 @@ export interface ManagerOptions {
    */
   memoryCheckInterval?: number;
   /**
+   * Memory of the host that may be in use, in bytes.
+   * From 60% of it on caches stop growing, from 80% on indexes take no more vectors: docs/memory.md.
+   * @default GPU_HOST_MEMORY_LIMIT, else the control group's limit, else what is available
+   */
+  hostMemoryLimit?: number | string;
+  /**
+   * An event says that a tier of memory will be full, at the rate of the last minutes, within this time, in ms.
+   * @default GPU_MEMORY_FULL_WITHIN, else 600000 ms
+   */
+  memoryFullWithin?: number;
+  /**
    * Of products, where the call names none: high is float32 throughout, fast may round to TF32 or bfloat16.
    * @default GPU_PRECISION, else high
    */
@@ -262,6 +273,12 @@ export interface EngineSettings {
   performanceMonitoring: boolean;
   /** The time between two looks at the cards' use and memory. */
   memoryCheckInterval: number;
+  /** Memory of the host that may be in use. */
+  hostMemoryLimit: number | undefined;
+  /**
+   * An event says that a tier of memory will be full, at the rate of the last minutes, within this time.
+   */
+  memoryFullWithin: number;
   /**
    * Of products, where the call names none: high is float32 throughout, fast may round to TF32 or bfloat16.
    */

@@ -94,6 +94,7 @@ void Context::take(const JobPtr& job, Asked asked) {
   if (!pool_ || asked == Asked::Elsewhere) thread_.prepare();
   job->submitted_ = Clock::now();
   job->elsewhere_ = asked == Asked::Elsewhere;
+  job->triesForMemory_ = 0;
   ++pending_;
   elsewhere_ += job->elsewhere_;
 }
@@ -129,6 +130,7 @@ bool Context::runNow(const JobPtr& job, Asked asked) {
     if (pool_ && asked == Asked::Elsewhere) thread_.prepare();  // while it runs, that thread has what comes after it
     job->submitted_ = Clock::now();
     job->elsewhere_ = asked == Asked::Elsewhere;
+    job->triesForMemory_ = 0;
     ++pending_;
     elsewhere_ += job->elsewhere_;
   }

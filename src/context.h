@@ -90,9 +90,10 @@ class Context final : private Lane {
   bool handOver(std::span<const JobPtr> jobs, Where from);
   void noteWait(const Job& job);
   bool mayHaveToWait(const Job& job);  // under mutex_
-  bool recover(const JobPtr& job, std::exception_ptr error);
+  bool recover(const JobPtr& job, std::exception_ptr error, Queue& queue);
+  bool defragment(Queue& queue, uint64_t taken);
   bool recoversLate(const Job& job, const std::exception_ptr& error);
-  void record(Job& job, Queue& queue);
+  void record(Job& job, Queue& queue, bool mayWait = true);
   void submitBatch(std::vector<JobPtr> jobs);
   void onFinished(const std::vector<JobPtr>& jobs, std::exception_ptr error, const QueueTimings& timings);
   void lose(std::exception_ptr error);

@@ -1,8 +1,10 @@
 // How a context runs its jobs: recording, submission, what is tried again, and the one settlement of each.
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "context.h"
+#include "memory/moves.h"
 #include "start.h"
 
 namespace switchyard {
@@ -42,7 +44,8 @@ void heed(Queue& queue, Job* job) {
   if (job) queue.setLongest(longestOf(*job));
 }
 
-constexpr size_t kMostWaiting = 1000;  // workloads that are known to have to wait
+constexpr uint8_t kMostTriesForMemory = 4;  // after the first one only where memory was moved together
+constexpr size_t kMostWaiting = 1000;       // workloads that are known to have to wait
 constexpr size_t kMostMet = 1000;
 constexpr int kForgetAfter = 32;  // jobs
 
@@ -52,14 +55,14 @@ double millisecondsSince(Clock::time_point start) { return duration<double, std:
 
 // Starts the job, or goes on with its plan, as far as that gets without the device; then what it has written is read
 // back.
-void Context::record(Job& job, Queue& queue) {
+void Context::record(Job& job, Queue& queue, bool mayWait) {
   if (!job.running_) {
     if (job.stop) throw Error(Code::Canceled, "the job was canceled before it ran");
     auto start = Clock::now();
     job.started_ = start;
     if (job.begun) job.begun();
     job.running_ = std::make_shared<Job::Running>(*device_, queue, *arena_, programs_, job);
-    startJob(job, *job.running_, {device_, arena_, queue, self_});
+    startJob(job, *job.running_, {device_, arena_, queue, self_, mayWait});
     job.running_->uploadMs = millisecondsSince(start);
   }
   Job::Running& running = *job.running_;
@@ -95,7 +98,9 @@ void Context::executeOnCpu(const JobPtr& job, Queue& queue) {
     } catch (...) {
       queue.discard();
       error = std::current_exception();
-      again = recover(job, error);
+      heed(queue, nullptr);
+      again = recover(job, error, queue);
+      if (again) heed(queue, job.get());
     }
   }
   heed(queue, nullptr);
@@ -106,8 +111,10 @@ void Context::executeOnCpu(const JobPtr& job, Queue& queue) {
   settle(job, error);
 }
 
-// True when the job should be tried again: it ran out of memory, and is alone now with all unused memory given back.
-bool Context::recover(const JobPtr& job, std::exception_ptr error) {
+// True when the job should be tried again: it ran out of memory, and is alone now with all unused memory given back,
+// and with what lies in many pieces moved together.
+bool Context::recover(const JobPtr& job, std::exception_ptr error, Queue& queue) {
+  const uint64_t taken = job->running_ ? job->running_->recorder.takenBytes() : 0;
   forget(*job);
   try {
     std::rethrow_exception(error);
@@ -115,23 +122,49 @@ bool Context::recover(const JobPtr& job, std::exception_ptr error) {
     return false;
   } catch (const Error& e) {
     if (e.code == Code::DeviceLost) lose(error);
-    if (e.code != Code::OutOfMemory || job->retriedForMemory_ || job->stop) return false;
+    if (e.code != Code::OutOfMemory || job->triesForMemory_ >= kMostTriesForMemory || job->stop) return false;
   } catch (...) {
     return false;
   }
-  job->retriedForMemory_ = true;
+  const bool isFirst = job->triesForMemory_++ == 0;
   {
     std::unique_lock lock(mutex_);
     idle_.wait(lock, [&] { return submissions_ == 0; });
   }
   arena_->trim();
   HostPool::shared().trim();
-  return true;
+  return defragment(queue, taken) || isFirst;
+}
+
+// Moves what jobs are not using together, so that what was refused finds room, and waits for the device. False: there
+// was nothing to move.
+bool Context::defragment(Queue& queue, uint64_t taken) {
+  std::unique_ptr<Moves> moves = arena_->planMoves(taken);
+  if (!moves) return false;
+  std::exception_ptr error;
+  bool isGiven = false;
+  try {
+    auto ended = std::make_shared<std::promise<std::exception_ptr>>();
+    std::future<std::exception_ptr> end = ended->get_future();
+    for (const Moves::Copy& copy : moves->copies()) queue.copy(copy.to, copy.from);
+    queue.submit([ended](std::exception_ptr failed, const QueueTimings&) { ended->set_value(failed); });
+    isGiven = true;
+    error = end.get();
+  } catch (...) {
+    queue.discard();
+    error = std::current_exception();
+  }
+  const bool areWhole = !isGiven || !moves->overwrites();
+  arena_->endMoves(std::move(moves), !error);
+  // Nobody knows how far copies have come that one another are under: such a device is lost, as drivers say by then.
+  if (error && !areWhole) lose(std::make_exception_ptr(lostError()));
+  return !error;
 }
 
 // Whether recover() would wait for the device.
 bool Context::recoversLate(const Job& job, const std::exception_ptr& error) {
-  if (!ranOutOfMemory(error) || job.retriedForMemory_ || job.stop) return false;
+  if (!ranOutOfMemory(error) || job.triesForMemory_ >= kMostTriesForMemory || job.stop) return false;
+  if (arena_->mayHelpToMove()) return true;
   std::lock_guard lock(mutex_);
   return submissions_ > 0;
 }
@@ -161,7 +194,7 @@ bool Context::execute(std::vector<JobPtr> jobs, Where where) {
       launches = join(jobs);
       for (const JobPtr& job : launches) {
         queue_->beginIndependent();
-        record(*job, *queue_);
+        record(*job, *queue_, where == Where::Thread);
         if (!job->running_->recorded) throw Error(Code::Internal, "a small job waits for the device");
       }
       submitBatch(std::move(launches));
@@ -191,13 +224,13 @@ bool Context::executeOne(const JobPtr& job, Where where) {
   if (job->restarts_) {
     job->restarts_ = false;
     discard();
+    if (job->error) recover(job, std::exchange(job->error, nullptr), *queue_);
     forget(*job);
-    if (job->error) recover(job, std::exchange(job->error, nullptr));
   }
   for (;;) {
     try {
       if (where != Where::Inline) heed(*queue_, job.get());
-      record(*job, *queue_);
+      record(*job, *queue_, where == Where::Thread);
       heed(*queue_, nullptr);
       submitBatch({job});
       return true;
@@ -212,7 +245,7 @@ bool Context::executeOne(const JobPtr& job, Where where) {
         return false;
       }
       discard();
-      if (recover(job, error)) continue;
+      if (recover(job, error, *queue_)) continue;
       settle(job, error);
       return true;
     }

@@ -20,17 +20,24 @@ class Context;
 class JoinedJobs;
 class ProgramWorkload;
 
-// A tensor that stays on a device. Thread-safe; the memory goes with the last reference (a job that uses it holds one).
+// A tensor that stays on a device, written once. Thread-safe; the memory goes with the last reference (a job that uses
+// it holds one). Its arena may move it while no job has a Hold.
 class DeviceTensor {
  public:
-  DeviceTensor(std::shared_ptr<Device> device, std::shared_ptr<Arena> arena, BufferView view, TensorSpec spec,
-               std::weak_ptr<Context> home)
-      : device(std::move(device)), spec(spec), view(view), home(std::move(home)), arena_(std::move(arena)) {}
-  ~DeviceTensor() { arena_->free(view); }
+  // In memory of its own, which `hold` keeps where it is until the tensor is written. Throws OutOfMemory.
+  DeviceTensor(std::shared_ptr<Device> device, std::shared_ptr<Arena> arena, TensorSpec spec,
+               std::weak_ptr<Context> home, Hold& hold)
+      : device(std::move(device)), spec(spec), home(std::move(home)), arena_(std::move(arena)) {
+    hold = arena_->allocateMovable(spec.bytes());
+    block_ = hold.block();
+    isSeenByHost = hold.view().buffer->host != nullptr;
+  }
+  ~DeviceTensor() { arena_->free(block_); }
   const std::shared_ptr<Device> device;
   const TensorSpec spec;
-  const BufferView view;
   const std::weak_ptr<Context> home;  // whose arena it is in; not to be held where the last reference may go
+  Hold hold(bool mayWait) const { return {block_, mayWait}; }
+  bool isSeenByHost;  // where the CPU sees its memory; it is moved among such memory alone
 
   struct HostCopy;  // context_gather.cpp
   std::mutex copyMutex;
@@ -38,6 +45,7 @@ class DeviceTensor {
 
  private:
   const std::shared_ptr<Arena> arena_;  // before the device in destruction order: the arena holds the device itself
+  std::shared_ptr<Movable> block_;
 };
 
 // Host bytes or a tensor on a device, which is brought to the job's where that is another one.
@@ -104,7 +112,7 @@ class Job {
   friend class Context;
   std::shared_ptr<Running> running_;
   JoinedJobs* joined_ = nullptr;  // whose parts it does the work of
-  bool retriedForMemory_ = false;
+  uint8_t triesForMemory_ = 0;
   bool elsewhere_ = false;  // asked by another process
   // Of inputs on other devices, which their contexts read first (context_gather.cpp): how many are still to come, and
   // those that have.

@@ -40,6 +40,11 @@ BufferView Recorder::fresh(uint64_t bytes) {
   return owned_.back();
 }
 
+uint64_t Recorder::takenBytes() const {
+  return std::accumulate(owned_.begin(), owned_.end(), uint64_t{0},
+                         [](uint64_t sum, const BufferView& view) { return sum + view.size; });
+}
+
 bool Recorder::owns(BufferView view) const {
   return std::any_of(owned_.begin(), owned_.end(), [&](const BufferView& own) {
     return own.buffer == view.buffer && view.offset >= own.offset && view.offset + view.size <= own.offset + own.size;

@@ -57,6 +57,8 @@ class Recorder {
     if (progress_) progress_->node(static_cast<double>(number), static_cast<double>(count), areDone);
   }
 
+  uint64_t takenBytes() const;  // of the context's memory
+
   BufferView scratch(uint64_t bytes);
   // Whether it is memory that this job alone uses: a plan may write to it.
   bool owns(BufferView view) const;

@@ -9,7 +9,8 @@ struct Job::Running {
   Running(Device& device, Queue& queue, Arena& arena, ProgramCache& programs, Job& job)
       : recorder(device, queue, arena, programs, job.stop, &job.progress) {}
 
-  // Destroyed in reverse: the coroutine first, then its calls, wrapped host memory, and scratch at the end.
+  // Destroyed in reverse: the coroutine first, then its calls, wrapped host memory, scratch, and what it held.
+  std::vector<Hold> holds;  // of tensors on devices
   Recorder recorder;
   std::vector<std::unique_ptr<Buffer>> wrapped;
   // to be downloaded; null where the output was written in place or is empty

@@ -6,11 +6,17 @@ namespace {
 
 constexpr uint64_t kWord = 4;  // what lies on devices has room for whole ones
 
+// Where a tensor lies, and stays until the job has ended.
+BufferView heldView(const JobPlace& place, Job::Running& running, const DeviceTensor& tensor) {
+  running.holds.push_back(tensor.hold(place.mayWait));
+  return running.holds.back().view();
+}
+
 // Has the device copy an input to memory of its own.
-void bring(const JobPlace& place, BufferView to, const TensorArg& input) {
+void bring(const JobPlace& place, Job::Running& running, BufferView to, const TensorArg& input) {
   const uint64_t bytes = input.spec.bytes(), words = (bytes + kWord - 1) / kWord * kWord;
   if (!input.device) return place.queue.upload(to, {input.host, bytes});
-  const BufferView from = input.device->view;
+  const BufferView from = heldView(place, running, *input.device);
   switch (wayTo(*place.device, *input.device)) {
     case Way::Here: return place.queue.copy(to.slice(0, words), from.slice(0, words));
     case Way::Direct: return place.queue.copyFrom(to.slice(0, bytes), from.slice(0, bytes));
@@ -32,9 +38,9 @@ BufferView bindMoved(const JobPlace& place, Job::Running& running, const TensorA
   const uint64_t bytes = input.spec.bytes();
   // The memory of one driver's device is not another one's to import.
   if (place.device->info.backend == Backend::Cpu && wayTo(*place.device, *input.device) == Way::Host)
-    if (BufferView view = wrapInput(place, running, input.device->view.host(), bytes)) return view;
+    if (BufferView view = wrapInput(place, running, heldView(place, running, *input.device).host(), bytes)) return view;
   BufferView view = running.recorder.fresh(bytes);
-  bring(place, view, input);
+  bring(place, running, view, input);
   return view;
 }
 
@@ -42,8 +48,9 @@ BufferView bindMoved(const JobPlace& place, Job::Running& running, const TensorA
 BufferView bindInput(const JobPlace& place, Job::Running& running, const TensorArg& input) {
   const uint64_t bytes = input.spec.bytes();
   if (!bytes) return {};
-  if (input.device)
-    return input.device->device == place.device ? input.device->view.slice(0, bytes) : bindMoved(place, running, input);
+  if (input.device && input.device->device == place.device)
+    return heldView(place, running, *input.device).slice(0, bytes);
+  if (input.device) return bindMoved(place, running, input);
   if (BufferView view = wrapInput(place, running, input.host, bytes)) return view;
   BufferView view = running.recorder.fresh(bytes);
   running.recorder.upload(view, {input.host, bytes});
@@ -126,9 +133,11 @@ void startGraph(Job& job, Job::Running& running, const JobPlace& place) {
 
 void startUpload(Job& job, Job::Running& running, const JobPlace& place) {
   const TensorArg& input = job.inputs[0];
-  BufferView view = place.arena->allocate(input.spec.bytes());
-  job.uploaded = std::make_shared<DeviceTensor>(place.device, place.arena, view, input.spec, place.context);
-  if (view.size) bring(place, view, input);
+  Hold hold;
+  job.uploaded = std::make_shared<DeviceTensor>(place.device, place.arena, input.spec, place.context, hold);
+  const BufferView view = hold.view();
+  running.holds.push_back(std::move(hold));
+  if (view.size) bring(place, running, view, input);
   running.recorded = true;
 }
 
@@ -145,7 +154,7 @@ Way wayTo(const Device& device, const DeviceTensor& tensor) {
   if (tensor.device.get() == &device || !tensor.spec.bytes()) return Way::Here;
   if (device.reaches(*tensor.device)) return Way::Direct;
   // What a card has written and maps for the host is not sure to be seen there before a command of its own says so.
-  if (tensor.view.buffer->host && tensor.device->info.type == DeviceType::Cpu) return Way::Host;
+  if (tensor.isSeenByHost && tensor.device->info.type == DeviceType::Cpu) return Way::Host;
   return Way::Read;
 }
 

@@ -11,6 +11,7 @@ struct JobPlace {
   const std::shared_ptr<Arena>& arena;  // of the device
   Queue& queue;
   const std::weak_ptr<Context>& context;
+  bool mayWait = true;  // for tensors that are being moved; else startJob() throws MustWait
 };
 
 // How a device gets what is in a tensor.

@@ -29,6 +29,7 @@ export interface Layouts {
       | 'reservedMemory'
       | 'peakMemory'
       | 'memoryLimit'
+      | 'largestFree'
       | 'programs'
       | 'programBytes'
       | 'programHits'
@@ -201,7 +202,17 @@ export interface Layouts {
   >;
   statusPage: Readonly<
     Record<
-      'contexts' | 'loopBeat' | 'loopLag' | 'draining' | 'exited' | 'names' | 'executorBeat' | 'metrics' | 'numbers',
+      | 'contexts'
+      | 'loopBeat'
+      | 'loopLag'
+      | 'draining'
+      | 'exited'
+      | 'names'
+      | 'storeBytes'
+      | 'storeLimit'
+      | 'executorBeat'
+      | 'metrics'
+      | 'numbers',
       number
     >
   >;

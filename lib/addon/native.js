@@ -309,6 +309,9 @@ const { keepHeldMemory } = require('./transfers');
  * @typedef {object} NativeExecutor
  * @property {(index: number, context: NativeContext) => void} add
  * @property {(index: number) => void} remove
+ * @property {(index: number, bytes: number, idleMs: number) => void} limitResident lets go of sealed tensors on its
+ *   device, beyond so many bytes, that were not used for so long; no more than are left then may stay. Infinity: as
+ *   many as ever
  * @property {(numbers: Float64Array) => void} post
  * @property {(cancel: boolean, timeoutMs: number) => void} stop
  */

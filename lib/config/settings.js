@@ -229,6 +229,23 @@ const kRows = {
     initial: 5000,
     what: "the time between two looks at the cards' use and memory",
   },
+  hostMemoryLimit: {
+    of: 'engine',
+    kind: bytes(64, 2 ** 30),
+    env: ['GPU_HOST_MEMORY_LIMIT'],
+    key: 'memory.host_limit',
+    otherwise: "the control group's limit, else what is available",
+    what: 'memory of the host that may be in use',
+    more: 'From 60% of it on caches stop growing, from 80% on indexes take no more vectors: docs/memory.md.',
+  },
+  memoryFullWithin: {
+    of: 'engine',
+    kind: wholeMilliseconds(1000, 86_400_000),
+    env: ['GPU_MEMORY_FULL_WITHIN'],
+    key: 'memory.full_within',
+    initial: 600_000,
+    what: 'an event says that a tier of memory will be full, at the rate of the last minutes, within this time',
+  },
   precision: {
     of: 'engine',
     kind: wordOf(['high', 'fast'], { float32: 'high', fp32: 'high', tf32: 'fast' }),

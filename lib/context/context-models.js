@@ -1,10 +1,48 @@
-// Models of texts and indexes of vectors on a context.
+// Models of texts and indexes of vectors on a context, and how full its memory is.
 'use strict';
-const { loadModelOn, createIndexOn } = require('../core');
+const { setInterval, clearInterval } = require('node:timers');
+const { loadModelOn, createIndexOn, Listened, tell } = require('../core');
+const { readSettings } = require('../config');
+const { Tier, pressureEvent } = require('../pressure');
 
 /** @typedef {import('../core').GPUError} GPUError */
+/** @typedef {{ id: string, closed: boolean, memoryUsage: import('../index').MemoryUsage }} Context */
 
-class ContextModels {
+const kLookMs = 1000;
+
+class ContextModels extends Listened {
+  /** @type {Tier|undefined} */
+  #tier;
+
+  constructor() {
+    super();
+    Listened.whenHeard(this, 'memory-pressure', () => ContextModels.tierOf(this));
+  }
+
+  /**
+   * Its memory as a tier, which is looked at once a second from the first call on, until it is closed.
+   * @param {ContextModels} of
+   * @returns {Tier}
+   */
+  static tierOf(of) {
+    if (of.#tier) return of.#tier;
+    const context = /** @type {Context} */ (/** @type {unknown} */ (of));
+    const tier = new Tier({
+      tier: 'device',
+      of: context.id,
+      read: () => context.memoryUsage,
+      fullWithinMs: readSettings().memoryFullWithin,
+      onChange: (status) => tell(of, 'memory-pressure', pressureEvent(status, { workerId: 0, contextId: context.id })),
+    });
+    of.#tier = tier;
+    const timer = setInterval(() => {
+      if (context.closed) clearInterval(timer);
+      else tier.look();
+    }, kLookMs);
+    timer.unref();
+    return tier;
+  }
+
   /**
    * Loads a model of texts: its weights lie in this process, on a GPU on the device, once for all that load it here.
    * @param {string|URL} source a folder, a file: URL, or the name of a package that is known: `gpu.defaultModel`

@@ -34,7 +34,7 @@ const { Programs, compileHere, prepareOn, fits, cacheFolder } = require('../prog
 /** @typedef {import('../call/device-tensor').DeviceTensor} Held */
 /** @typedef {import('../addon/native').NativeContext} NativeContext */
 
-const { callInputs, callTimeout, usedMemory, reservedMemory, peakMemory, memoryLimit } = layout;
+const { callInputs, callTimeout, usedMemory, reservedMemory, peakMemory, memoryLimit, largestFree } = layout;
 const { programs, programBytes, programHits, programMisses, compileMs } = layout;
 const { resultQueued, resultUpload, resultCompute, resultReadback, resultTotal } = layout;
 const { slot } = layouts;
@@ -109,6 +109,7 @@ class GPUContext extends ContextModels {
       reserved: scratch[reservedMemory],
       peak: scratch[peakMemory],
       limit: scratch[memoryLimit],
+      largestFree: scratch[largestFree],
     };
   }
 

@@ -34,6 +34,7 @@ const { usedBy, reservedBy, sumOf, sumByDevice, megabytes } = require('./context
  * @property {readonly MemberPage[]} members
  * @property {TensorUse} published
  * @property {TensorUse} shared
+ * @property {readonly import('../pressure/tier').TierStatus[]} tiers of memory
  */
 
 const kNoTensors = { count: 0, bytes: 0 };

@@ -4,6 +4,7 @@
 const { kCodes } = require('./codes');
 const { reservedBy, residentIn, sumByDevice } = require('./contexts');
 const { inPage } = require('./status-page');
+const { kTierStates } = require('../pressure');
 
 /**
  * What the numbers come from when they are asked for.
@@ -245,6 +246,32 @@ const kMetrics = [
     kind: 'gauge',
     help: 'Shared memory of these: on the CPU, and where a device maps host memory, they are used where they lie.',
     samples: ({ state }) => [[state.shared.bytes]],
+  },
+  {
+    name: 'memory_tier_bytes',
+    kind: 'gauge',
+    help: 'A tier of memory (device, host, disk), of whom it is, and what it uses and may use.',
+    labels: ['tier', 'of', 'which'],
+    samples: ({ state }) =>
+      state.tiers.flatMap(({ tier, of, used, limit }) => [
+        [used, tier, of, 'used'],
+        [limit ?? NaN, tier, of, 'limit'],
+      ]),
+  },
+  {
+    name: 'memory_tier_state',
+    kind: 'gauge',
+    help: 'The state of a tier of memory: 0 normal, 1 high (from 60% of its limit), 2 recovery (from 80%).',
+    labels: ['tier', 'of'],
+    samples: ({ state }) => state.tiers.map((each) => [kTierStates.indexOf(each.state), each.tier, each.of]),
+  },
+  {
+    name: 'memory_tier_full_seconds',
+    kind: 'gauge',
+    help: 'When a tier of memory will be full, if it goes on growing as lately; left out where it does not grow.',
+    labels: ['tier', 'of'],
+    samples: ({ state }) =>
+      state.tiers.map(({ tier, of, fullInMs }) => [fullInMs === null ? NaN : fullInMs / 1000, tier, of]),
   },
   {
     name: 'event_loop_lag_seconds',

@@ -7,7 +7,7 @@ import type { GraphWorkload, Workload, WorkloadType, Workloads } from './workloa
 import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './program';
 import type { Frame, SceneWorkload, ShaderWorkload, StreamedWorkload, StreamOptions } from './picture';
 import type { RunResult, Timings } from './context';
-import type { ClusterHealth, ContextInfo, JobInfo, MemoryStats } from './health';
+import type { ClusterHealth, ContextInfo, JobInfo, MemoryPressureEvent, MemoryStats } from './health';
 import type { ManagerMemory } from './manager-memory';
 import type { LoadModelOptions, TextModel } from './text';
 import type { Ops } from './ops';
@@ -131,10 +131,8 @@ export interface ManagerEvents {
   'worker-lost': [event: { workerId: number; pid: number; reason: string }];
   /** A context's device was lost. */
   'context-lost': [event: { contextId: string; workerId: number; message: string }];
-  /** A context uses most of its memory. */
-  'memory-pressure': [
-    event: { contextId: string; workerId: number; memoryUsage: number; memoryLimit: number; utilization: number },
-  ];
+  /** Memory fills up, or is free again: a tier has another state, or will soon be full. */
+  'memory-pressure': [event: MemoryPressureEvent];
   /**
    * A name has another tensor now, in every manager; `version` is larger than the one before. 0: it was unpublished.
    */

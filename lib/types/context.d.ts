@@ -1,8 +1,10 @@
 // A context: a lane of execution on a device of this process.
+import { EventEmitter } from 'node:events';
 import type { Backend } from '../generated';
 import type { DeviceInfo } from './device';
 import type { LoadModelOptions, TextModel } from './text';
 import type { DeviceTensor, InputTensor, Tensor, TensorLike, WaitOptions } from './tensor';
+import type { MemoryPressureEvent } from './health';
 import type { IndexOptions, VectorIndex } from './vectors';
 import type { GraphWorkload, Workload, WorkloadType, Workloads } from './workloads';
 import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './program';
@@ -83,10 +85,27 @@ export interface MemoryUsage {
   peak: number;
   /** What may be used. */
   limit: number;
+  /** The largest tensor that there is room for as things lie; where it is too small, tensors are moved together. */
+  largestFree: number;
 }
 
-/** A lane of execution on a device. Made by createContext(). */
-export class GPUContext {
+type PressureListener = (event: MemoryPressureEvent) => void;
+
+// The types of its event, written out as those of a manager.
+export interface GPUContext {
+  on(name: 'memory-pressure', listener: PressureListener): this;
+  once(name: 'memory-pressure', listener: PressureListener): this;
+  off(name: 'memory-pressure', listener: PressureListener): this;
+  addListener(name: 'memory-pressure', listener: PressureListener): this;
+  removeListener(name: 'memory-pressure', listener: PressureListener): this;
+  prependListener(name: 'memory-pressure', listener: PressureListener): this;
+  prependOnceListener(name: 'memory-pressure', listener: PressureListener): this;
+}
+/**
+ * A lane of execution on a device. Made by createContext(). It emits `memory-pressure`, as a manager does, with each
+ * change of the state of its own memory; where indexes are on it, of the host's, too.
+ */
+export class GPUContext extends EventEmitter {
   private constructor();
   /** Its name in results and logs. */
   readonly id: string;

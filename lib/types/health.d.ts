@@ -114,6 +114,39 @@ export interface ClusterHealth {
    * has to be restarted. (A cluster replaces the worker.)
    */
   lostDevices: string[];
+  /** The tiers of memory: of each context, of the host, and of the stores with a limit that workers have open. */
+  memory: MemoryTier[];
   /** It finishes what it has, and takes no more. */
   draining: boolean;
+}
+/** A tier of memory: how full it is. */
+export interface MemoryTier {
+  /** The memory of a context, the host's, or a store's on the disk. */
+  tier: 'device' | 'host' | 'disk';
+  /** Whose: a context's id, where the host's numbers are from ('cgroup v2', 'cgroup v1', 'host'), or which stores. */
+  of: string;
+  /**
+   * `high` from 60% of the limit: caches stop growing, what is used least moves down. `recovery` from 80%: all goes
+   * that can, and what needs the tier is refused. Each is left ten points lower.
+   */
+  state: 'normal' | 'high' | 'recovery';
+  /** Bytes in use. */
+  used: number;
+  /** Bytes that may be; null: there is no limit. */
+  limit: number | null;
+  /** Until it is full, if it goes on growing as in the last minutes, in ms; null: it does not grow. */
+  fullInMs: number | null;
+}
+/** A tier of memory has changed its state, or will be full within `memoryFullWithin`. */
+export interface MemoryPressureEvent extends MemoryTier {
+  /** Of a context's memory. */
+  contextId?: string;
+  /** Whose it is; 0: the primary process, one that is alone, or the machine's. */
+  workerId: number;
+  /** `used` in MB. */
+  memoryUsage: number;
+  /** `limit` in MB; 0: there is none. */
+  memoryLimit: number;
+  /** Of the limit, in per cent. */
+  utilization: number;
 }

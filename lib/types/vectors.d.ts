@@ -1,6 +1,7 @@
 // Indexes of vectors: exact search, filters over metadata, and writes while they are searched.
 import type { GPUClusterManager, JobOptions } from './cluster';
 import type { GPUContext } from './context';
+import type { MemoryTier } from './health';
 import type { Store } from './memory';
 import type { NumberArray, Tensor } from './tensor';
 
@@ -30,6 +31,11 @@ export interface IndexOptions {
    * @default 'float32'
    */
   dtype?: IndexDType;
+  /**
+   * What is scanned stays where jobs run, however full that memory is: what others have there goes first.
+   * @default false
+   */
+  pinned?: boolean;
   /**
    * A store that has the index, under `name`: it is there again when the store is opened the next time. Close the index
    * before the store.
@@ -216,9 +222,13 @@ export interface IndexStats {
     coded: boolean;
     /** Whether what is scanned stays where jobs run. */
     placed: boolean;
+    /** Whether its rows are read from a file of its store, which takes memory while the system has some to spare. */
+    mapped: boolean;
     /** Of this process's memory, codes left out. */
     bytes: number;
   }[];
+  /** The tiers of memory that it lies in: of its context, where that is a card's, of the host, and of its store. */
+  tiers: MemoryTier[];
   /** In bytes: of segments, and of the map of ids. */
   memory: { segments: number; ids: number };
   /** How many merges there were. */

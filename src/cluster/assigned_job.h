@@ -44,6 +44,7 @@ struct ServedContext {
   struct Resident {
     SealedPlace key;
     std::shared_ptr<DeviceTensor> tensor;
+    double usedMs = 0;  // when it was found or kept last
   };
   struct HashOfPlace {
     size_t operator()(const SealedPlace& place) const {
@@ -56,10 +57,11 @@ struct ServedContext {
   // by region, null: it could not be; executor's thread only
   std::unordered_map<uint64_t, std::shared_ptr<void>> pinned;
   uint64_t residentBytes = 0;
+  uint64_t mostResident = ~uint64_t{0};  // that may stay; half of the context's memory anyway
 
   // Under the executor's mutex, all of them. A tensor that is found was used now.
   std::shared_ptr<DeviceTensor> find(const SealedPlace& key);
-  // Up to half of the context's memory: the longest unused go.
+  // Up to half of the context's memory, and to `mostResident`: the longest unused go.
   void keep(const SealedPlace& key, std::shared_ptr<DeviceTensor> tensor);
   std::list<Resident>::iterator drop(std::list<Resident>::iterator it);
   void dropAll();

@@ -258,6 +258,16 @@ void Executor::cancel(uint64_t number) {
   for (const auto& served : contexts) served->context->cancel(job);
 }
 
+void Executor::limitResident(uint32_t index, uint64_t bytes, double idleMs) {
+  std::lock_guard lock(mutex_);
+  if (index >= kMaxContexts || !contexts_[index]) return;
+  ServedContext& served = *contexts_[index];
+  const double before = nowMs() - idleMs;
+  while (served.residentBytes > bytes && served.resident.back().usedMs <= before)
+    served.drop(std::prev(served.resident.end()));
+  served.mostResident = bytes == ~uint64_t{0} ? bytes : served.residentBytes;
+}
+
 void Executor::forget(uint64_t region) {
   std::vector<std::shared_ptr<void>> gone;  // a driver may take its time: not under the lock
   std::lock_guard lock(mutex_);

@@ -31,6 +31,9 @@ class Executor {
   ~Executor();
   void add(uint32_t index, std::shared_ptr<Context> context);  // jobs for this index run there
   void remove(uint32_t index);
+  // Of the sealed tensors that stay on its device between jobs the longest unused go, beyond so many bytes, if they
+  // were not used for so long; no more than are left then may stay. ~0: half of its memory, as at first.
+  void limitResident(uint32_t index, uint64_t bytes, double idleMs);
   // Takes no more messages and starts no more jobs; returns when the thread has ended. For leaving the process.
   // Idempotent.
   void halt();

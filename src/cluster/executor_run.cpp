@@ -1,5 +1,6 @@
 // How assigned jobs run: alone or joined, after what they need on the device, tried again without what is kept there,
 // and reported.
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -19,21 +20,22 @@ std::shared_ptr<DeviceTensor> ServedContext::find(const SealedPlace& key) {
   const auto found = places.find(key);
   if (found == places.end()) return nullptr;
   resident.splice(resident.begin(), resident, found->second);
+  resident.front().usedMs = nowMs();
   return resident.front().tensor;
 }
 
 void ServedContext::keep(const SealedPlace& key, std::shared_ptr<DeviceTensor> tensor) {
   if (find(key)) return;
-  residentBytes += tensor->view.size;
+  residentBytes += tensor->spec.bytes();
   store(page, kContextResidentBytes, static_cast<double>(residentBytes));
-  resident.push_front({key, std::move(tensor)});
+  resident.push_front({key, std::move(tensor), nowMs()});
   places[key] = resident.begin();
-  const uint64_t most = context->memoryUse().limitBytes / 2;
+  const uint64_t most = std::min(mostResident, context->memoryUse().limitBytes / 2);
   while (residentBytes > most && resident.size() > 1) drop(std::prev(resident.end()));
 }
 
 std::list<ServedContext::Resident>::iterator ServedContext::drop(std::list<Resident>::iterator it) {
-  residentBytes -= it->tensor->view.size;
+  residentBytes -= it->tensor->spec.bytes();
   store(page, kContextResidentBytes, static_cast<double>(residentBytes));
   places.erase(it->key);
   return resident.erase(it);

@@ -32,6 +32,18 @@ BufferView Arena::takeFrom(Slab& slab, uint64_t bytes) {
   return {};
 }
 
+// A free range, or the part of one, at that very place.
+void Arena::takeAt(Slab& slab, uint64_t offset, uint64_t bytes) {
+  const auto range = std::prev(slab.freeRanges.upper_bound(offset));
+  const uint64_t begin = range->first, end = begin + range->second;
+  if (offset + bytes < end) slab.freeRanges.emplace(offset + bytes, end - offset - bytes);  // what may fail, first
+  if (begin < offset)
+    range->second = offset - begin;
+  else
+    slab.freeRanges.erase(range);
+  slab.used += bytes;
+}
+
 Arena::Slab* Arena::addSlab(uint64_t bytes) {
   if (!mayGrow_.load(std::memory_order_relaxed)) throw MustWait();
   uint64_t size = std::min(kMaxSlab, std::max(kFirstSlab, reserved_));
@@ -61,6 +73,24 @@ BufferView Arena::find(uint64_t size) {
 
 BufferView Arena::allocate(uint64_t bytes) {
   std::lock_guard lock(mutex_);
+  return allocateLocked(bytes);
+}
+
+Hold Arena::allocateMovable(uint64_t bytes) {
+  std::lock_guard lock(mutex_);
+  const BufferView view = allocateLocked(bytes);
+  try {
+    auto block = std::make_shared<Movable>(view);
+    slabOf(view.buffer)->movable.emplace(view.offset, block);
+    return {std::move(block), Hold::Adopt{}};
+  } catch (...) {
+    freeLocked(view);
+    throw;
+  }
+}
+
+BufferView Arena::allocateLocked(uint64_t bytes) {
+  refused_ = 0;
   const uint64_t size = bytes > limit_ ? bytes : rounded(bytes);  // rounding the largest numbers would wrap around
   BufferView view;
   if (last_ && last_.size == size) {
@@ -70,12 +100,14 @@ BufferView Arena::allocate(uint64_t bytes) {
     view = find(size);
   }
   if (!view) {
+    refused_ = size;
     Slab* slab = addSlab(size);
     if (!slab)
       throw Error(Code::OutOfMemory, "a job needs " + std::to_string(bytes) + " more bytes of device memory, but " +
                                          std::to_string(used_) + " of the context's limit of " +
                                          std::to_string(limit_) +
                                          " are in use: raise memoryLimit, release tensors, or split the job");
+    refused_ = 0;
     view = takeFrom(*slab, size);
   }
   used_ += size;
@@ -86,6 +118,25 @@ BufferView Arena::allocate(uint64_t bytes) {
 void Arena::free(BufferView view) noexcept {
   if (!view) return;
   std::lock_guard lock(mutex_);
+  freeLocked(view);
+}
+
+void Arena::free(const std::shared_ptr<Movable>& block) noexcept {
+  if (!block) return;
+  std::lock_guard lock(mutex_);
+  if (block->state_.load(std::memory_order_acquire) & Movable::kMoving) {  // who moves it frees it then
+    block->isGone_ = true;
+    return;
+  }
+  forgetMovable(*block);
+  freeLocked(block->view_);
+}
+
+void Arena::forgetMovable(const Movable& block) noexcept {
+  if (Slab* slab = slabOf(block.view_.buffer)) slab->movable.erase(block.view_.offset);
+}
+
+void Arena::freeLocked(BufferView view) noexcept {
   view.size = rounded(view.size);
   used_ -= view.size;
   giveLast();
@@ -96,10 +147,15 @@ void Arena::giveLast() noexcept {
   if (last_) giveBack(std::exchange(last_, {}));
 }
 
+Arena::Slab* Arena::slabOf(const Buffer* buffer) noexcept {
+  auto found = std::find_if(slabs_.begin(), slabs_.end(), [&](auto& s) { return s->buffer.get() == buffer; });
+  return found == slabs_.end() ? nullptr : found->get();
+}
+
 void Arena::giveBack(BufferView view) noexcept {
-  auto found = std::find_if(slabs_.begin(), slabs_.end(), [&](auto& s) { return s->buffer.get() == view.buffer; });
-  if (found == slabs_.end()) return;
-  Slab& slab = **found;
+  Slab* const found = slabOf(view.buffer);
+  if (!found) return;
+  Slab& slab = *found;
   uint64_t offset = view.offset, size = view.size;
   slab.used -= size;
   auto& ranges = slab.freeRanges;
@@ -137,7 +193,25 @@ void Arena::trim() noexcept {
 
 ArenaUse Arena::use() const {
   std::lock_guard lock(mutex_);
-  return {used_, reserved_, maxUsed_, limit_};
+  uint64_t largest = last_.size, empty = 0;
+  for (const auto& slab : slabs_) {
+    // The last one that was freed counts as free, with its neighbours.
+    const bool hasLast = last_ && last_.buffer == slab->buffer.get();
+    if (slab->used == (hasLast ? last_.size : 0)) empty += slab->buffer->size;
+    uint64_t end = 0, run = 0;
+    const auto add = [&](uint64_t offset, uint64_t size) {
+      run = offset == end ? run + size : size;
+      end = offset + size;
+      largest = std::max(largest, run);
+    };
+    bool isAdded = !hasLast;
+    for (const auto& [offset, size] : slab->freeRanges) {
+      if (!isAdded && last_.offset < offset) add(last_.offset, last_.size), isAdded = true;
+      add(offset, size);
+    }
+    if (!isAdded) add(last_.offset, last_.size);
+  }
+  return {used_, reserved_, maxUsed_, limit_, std::max(largest, (limit_ - (reserved_ - empty)) / kAlign * kAlign)};
 }
 
 }  // namespace switchyard

@@ -1,19 +1,26 @@
-// Device memory of one context: sub-allocated from slabs, bounded by a limit, trimmed when idle.
+// Device memory of one context: sub-allocated from slabs, bounded by a limit, trimmed when idle, and moved together
+// where it is in too many pieces.
 #pragma once
 #include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "device.h"
+#include "memory/movable.h"
 
 namespace switchyard {
 
 struct ArenaUse {
   uint64_t usedBytes = 0, reservedBytes = 0, maxUsedBytes = 0, limitBytes = 0;
+  uint64_t largestFreeBytes = 0;  // the largest block that there is room for as things lie
 };
+
+class Moves;
+struct Move;
 
 // Thread-safe. Blocks are aligned to 256 bytes; freed neighbours merge; a request over half a slab gets a slab of its
 // own.
@@ -26,22 +33,44 @@ class Arena {
   // False: where the device would have to be asked for memory, which may take milliseconds, allocate() throws MustWait.
   void setMayGrow(bool mayGrow) noexcept { mayGrow_.store(mayGrow, std::memory_order_relaxed); }
   void free(BufferView view) noexcept;
+  // The same for a block that may be moved while nobody holds it: for what is written once.
+  Hold allocateMovable(uint64_t bytes);
+  void free(const std::shared_ptr<Movable>& block) noexcept;
   void trim() noexcept;  // gives slabs with nothing in them back to the device; a context does so when it has been idle
   ArenaUse use() const;
   uint64_t limitBytes() const { return limit_; }
 
+  // After allocate() has thrown OutOfMemory: what is to be copied on the device so that there is room for what was
+  // refused, and for `taken` bytes that the same job gives back meanwhile. Null: nothing would help, because so much is
+  // not free, or what lies in the way is in use. The blocks wait for endMoves(), which is to follow, and whoever wants
+  // to hold one of them, too.
+  std::unique_ptr<Moves> planMoves(uint64_t taken = 0);
+  // Whether planMoves() is worth a try, without looking closer.
+  bool mayHelpToMove() const;
+  // `done`: all was copied, and blocks are where they were moved to.
+  void endMoves(std::unique_ptr<Moves> moves, bool done) noexcept;
+
  private:
+  friend class MovePlanner;
   struct Slab {
     std::unique_ptr<Buffer> buffer;
-    std::map<uint64_t, uint64_t> freeRanges;  // offset -> size
+    std::map<uint64_t, uint64_t> freeRanges;               // offset -> size
+    std::map<uint64_t, std::shared_ptr<Movable>> movable;  // by offset
     uint64_t used = 0;
   };
+  BufferView allocateLocked(uint64_t bytes);
+  void freeLocked(BufferView view) noexcept;
+  void forgetMovable(const Movable& block) noexcept;
   BufferView find(uint64_t size);
   BufferView takeFrom(Slab& slab, uint64_t bytes);
+  void takeAt(Slab& slab, uint64_t offset, uint64_t bytes);
+  Slab* slabOf(const Buffer* buffer) noexcept;
   void giveBack(BufferView view) noexcept;  // to its slab's ranges
   void giveLast() noexcept;
   Slab* addSlab(uint64_t bytes);
   void trimLocked() noexcept;
+  void moveTo(const Move& move) noexcept;
+  static void putDown(Movable& block) noexcept;
 
   const std::shared_ptr<Device> device_;
   const uint64_t limit_;
@@ -51,6 +80,7 @@ class Arena {
   // The one that was freed last, kept whole: the next job often wants one like it. It counts as free.
   BufferView last_;
   uint64_t used_ = 0, reserved_ = 0, maxUsed_ = 0;
+  uint64_t refused_ = 0;  // the size of the last block that there was no room for
 };
 
 }  // namespace switchyard

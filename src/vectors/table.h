@@ -82,6 +82,9 @@ class Table {
   // Throws InvalidArgument where its numbers do not follow, or an id is there already; then nothing was added. The ids
   // of one that has a table are not looked at.
   void adopt(std::shared_ptr<Segment> segment, size_t rows, Bits alive);
+  // Puts a segment with the same rows, in other memory, in the place of a sealed one. False, and nothing happened: that
+  // one is not there any more, is being merged, or has other rows.
+  bool exchange(uint64_t name, const std::shared_ptr<Segment>& segment, size_t rows);
 
   // How many times as many candidates codes are asked for as rows are, so that most answers are proven at once: what
   // searches have learned from the rows that there are.

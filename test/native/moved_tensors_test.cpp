@@ -159,7 +159,7 @@ TEST(MovedTensors, AreReadByTheCpuWhereASoftwareDeviceHasThem) {
     auto job = addTo(held, x);
     ASSERT_TRUE(runJob(*to, job).ok());
     EXPECT_TRUE(isDouble(outputsOf(*job)[0], x));
-    EXPECT_EQ(downloads, held->view.buffer->host ? 0 : 1) << which.name;
+    EXPECT_EQ(downloads, held->isSeenByHost ? 0 : 1) << which.name;
     counted->setHook(nullptr);
   }
 }

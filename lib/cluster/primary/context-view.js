@@ -75,7 +75,6 @@ class ContextView {
     this.software = isSoftware(device);
     this.canDraw = device.features.graphics;
     this.isLost = false;
-    this.underPressure = false;
     this.assigned = 0; // launches given to it and not ended
     this.assignedMs = 0; // of estimated work in them
     this.usedAt = 0;

@@ -13,6 +13,7 @@ const { PublishedTensors } = require('./published-tensors');
 const { Retrials } = require('./retrials');
 const { SharedRegions } = require('./shared-regions');
 const { Speeds } = require('./speeds');
+const { MemoryTiers } = require('./memory-tiers');
 const { Watch } = require('./watch');
 const { Metrics } = require('../../metrics');
 const { countedNames } = require('../../call');
@@ -102,12 +103,19 @@ class Primary {
       membership: this.membership,
       mayReplace: (member) => this.mayReplace?.(member) ?? false,
     });
+    this.memory = new MemoryTiers({
+      config,
+      contexts: () => this.contexts.list,
+      members: () => this.membership.workers,
+      tell: (event) => this.membership.tellAll({ type: 'event', name: 'memory-pressure', event }),
+    });
     this.watch = new Watch({
       config,
       log,
       membership: this.membership,
       contexts: this.contexts,
       placement: this.placement,
+      memory: this.memory,
       onTick: (now) => {
         this.#sweepRegions();
         this.regions.askAgain(this.membership.workers);

@@ -110,6 +110,7 @@ class Reports {
       members: this.#members(),
       published: this.primary.published.use,
       shared: native.heldTensors(),
+      tiers: this.primary.memory.statuses(),
     });
   }
 
@@ -165,6 +166,7 @@ class Reports {
       restarts: { ...this.primary.membership.restarts },
       avoidedDevices: this.primary.avoided,
       lostDevices: this.primary.contexts.gone,
+      memory: this.primary.memory.statuses(),
       draining: this.isDraining(),
     };
   }

@@ -1,11 +1,11 @@
-// What no message announces: members that do not move or do not start in time, and contexts that run out of memory.
+// What no message announces: members that do not move or do not start in time, and memory that
+// runs out.
 'use strict';
 const { setInterval, clearInterval, setImmediate } = require('node:timers');
 const { nowMs } = require('../../core');
 const { kMissedBeats } = require('./member');
 
 /** @typedef {import('./member').Member} Member */
-/** @typedef {import('./context-view').ContextView} ContextView */
 /**
  * @typedef {object} WatchParts
  * @property {import('../../config/config').Config} config
@@ -13,14 +13,13 @@ const { kMissedBeats } = require('./member');
  * @property {import('./membership').Membership} membership
  * @property {import('./cluster-contexts').ClusterContexts} contexts
  * @property {import('./placement').Placement} placement
+ * @property {import('./memory-tiers').MemoryTiers} memory
  * @property {(now: number) => void} onTick
  * @property {() => void} onRoom jobs that wait may find a place
  */
 
 const kTickMs = 1000;
 const kStartMs = 10000; // a worker that has no context after this long is ended
-const kPressure = 0.9,
-  kPressureOver = 0.75; // of a context's limit in use
 
 class Watch {
   #tick;
@@ -36,7 +35,7 @@ class Watch {
 
   #onTick() {
     if (this.#closed) return;
-    const { membership, contexts } = this.parts;
+    const { membership, contexts, memory } = this.parts;
     const now = nowMs();
     this.parts.onTick(now);
     for (const member of membership.workers) {
@@ -45,7 +44,7 @@ class Watch {
       const starting = member.state === 'joining' || member.state === 'starting';
       if (starting && now - member.joinedAt >= kStartMs) this.#startedLate(member);
     }
-    for (const context of contexts.list) this.#watchMemory(context);
+    memory.look();
     if (membership.size > 1) contexts.tellAll();
   }
 
@@ -88,25 +87,6 @@ class Watch {
     }
     log.error({ worker: member.workerId }, 'a worker opened no context in time: its process is ended');
     membership.kill(member, 'start-timeout');
-  }
-
-  /** @param {ContextView} context */
-  #watchMemory(context) {
-    const use = context.usedBytes / context.memoryLimit;
-    if (use < kPressureOver) context.underPressure = false;
-    if (use < kPressure || context.underPressure) return;
-    context.underPressure = true;
-    this.parts.membership.tellAll({
-      type: 'event',
-      name: 'memory-pressure',
-      event: {
-        contextId: context.id,
-        workerId: context.workerId,
-        memoryUsage: context.usedBytes / 2 ** 20,
-        memoryLimit: context.memoryLimit / 2 ** 20,
-        utilization: 100 * use,
-      },
-    });
   }
 
   close() {

@@ -5,6 +5,7 @@
 const { kKinds } = require('../../addon');
 const { kBackends, kContextTypes, kErrorDetails } = require('../../core');
 const { isTensorName } = require('../../call');
+const { kTierStates } = require('../../pressure');
 const {
   anything,
   string,
@@ -291,7 +292,13 @@ const events = {
   'worker-lost': object({ workerId: integer, pid: count, reason: string }),
   'context-lost': object({ contextId: string, workerId: integer, message: string }),
   'memory-pressure': object({
-    contextId: string,
+    tier: oneOf(/** @type {const} */ (['device', 'host', 'disk'])),
+    of: string,
+    state: oneOf(kTierStates),
+    used: number,
+    limit: nullOr(number),
+    fullInMs: nullOr(number),
+    contextId: optional(string),
     workerId: integer,
     memoryUsage: number,
     memoryLimit: number,

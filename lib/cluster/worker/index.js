@@ -5,7 +5,7 @@ const { CoordinatorConnection } = require('./coordinator-connection');
 const { checkOptions } = require('./job-options');
 const { NamedTensors } = require('./named-tensors');
 const { ProgressEvents } = require('./progress-events');
-const { selfTest } = require('./pool');
+const { selfTest } = require('./self-test');
 const { obtainFrom } = require('./program-requests');
 const { Requester } = require('./requester');
 

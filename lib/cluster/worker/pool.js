@@ -4,8 +4,11 @@ const { setTimeout, setInterval, clearInterval } = require('node:timers');
 const { native, computeRank } = require('../../addon');
 const { nextId, track } = require('../../call');
 const { openContext, GPUContext } = require('../../context');
-const { GPUError, asGpuError, plainError, nowMs, isSoftware } = require('../../core');
+const { asGpuError, plainError, nowMs, isSoftware } = require('../../core');
 const { statusPage } = require('../../metrics');
+const { storesUse } = require('../../pressure');
+const { ResidentLimit } = require('./resident-limit');
+const { selfTest } = require('./self-test');
 
 const { inPage, inContext, kStates, contextAt } = statusPage;
 const {
@@ -30,37 +33,11 @@ const kReady = kStates.indexOf('ready');
 
 const kBeatMs = 250;
 const kSelfTestMs = 20000; // how old the last self-test of an idle context may get
-const kSelfTestTimeoutMs = 20000;
 const kPollMs = 5;
 
 // Contexts in which a job never ends. Their objects must not be collected, for that would wait for the job.
 /** @type {Set<PoolContext>} */
 const givenUp = new Set();
-
-// Small whole numbers: every device and every order of summation gives the same.
-const kSide = 16;
-const knownInput = Float32Array.from({ length: kSide * kSide }, (_, i) => ((i * 7 + 3) % 11) - 5);
-const knownOutput = new Float32Array(kSide * kSide);
-for (let i = 0; i < kSide; ++i)
-  for (let j = 0; j < kSide; ++j)
-    for (let k = 0; k < kSide; ++k) knownOutput[i * kSide + j] += knownInput[i * kSide + k] * knownInput[k * kSide + j];
-
-/**
- * A product whose result is known; throws when the context computes another one.
- * @param {GPUContext} gpu
- */
-async function selfTest(gpu) {
-  const a = { data: knownInput, shape: [kSide, kSide], dtype: /** @type {const} */ ('float32') };
-  const { outputs } = await gpu.run({ type: 'matmul', inputs: { a, b: a } }, { timeout: kSelfTestTimeoutMs });
-  const data = /** @type {Float32Array} */ (outputs.output.data);
-  for (let i = 0; i < data.length; ++i)
-    if (data[i] !== knownOutput[i])
-      throw new GPUError(
-        'ERR_INTERNAL',
-        `the context ${gpu.id} on ${gpu.device.id} computes wrong: element ${i} is ${data[i]}, ` +
-          `but must be ${knownOutput[i]}`,
-      );
-}
 
 const kCounts = [inContext.programHits, inContext.programMisses, inContext.compileMs];
 
@@ -151,6 +128,25 @@ class PoolContext {
     this.#page[this.#at + inContext.selfTest] = nowMs();
   }
 
+  /** @type {ResidentLimit|undefined} */
+  #residents;
+
+  /**
+   * What may stay on its device between jobs follows how full that is.
+   * @param {import('../../addon/native').NativeExecutor} executor
+   */
+  tend(executor) {
+    if (!this.isReady || this.gpu.closed || this.gpu.contextType === 'cpu') return;
+    this.#residents ??= new ResidentLimit({
+      id: this.plan.id,
+      read: () => this.gpu.memoryUsage,
+      residentBytes: () => this.#page[this.#at + inContext.residentBytes],
+      limit: (bytes, idleMs) => executor.limitResident(this.index, bytes, idleMs),
+      trim: () => this.gpu.trim(),
+    });
+    this.#residents.tend();
+  }
+
   measure() {
     if (!this.gpu || this.gpu.closed) return;
     const { used, reserved } = this.gpu.memoryUsage;
@@ -189,7 +185,7 @@ class Pool {
   #cardsAt = 0;
   #checking = false;
   #closing = false;
-  /** Why the last context that could not be opened was not. @type {GPUError|undefined} */
+  /** Why the last context that could not be opened was not. @type {import('../../core').GPUError|undefined} */
   failure;
 
   /** @param {PoolParts} parts */
@@ -302,8 +298,12 @@ class Pool {
     this.#lastBeat = now;
     for (const context of this.contexts) {
       context.measure();
+      context.tend(this.executor);
       if (context.isReady && context.gpu.lost) this.lose(context);
     }
+    const { used, limit } = storesUse();
+    this.page[inPage.storeBytes] = used;
+    this.page[inPage.storeLimit] = limit;
     this.#checkOne(now);
     if (this.config.performanceMonitoring && now - this.#cardsAt >= this.config.memoryCheckInterval) {
       this.#cardsAt = now;
@@ -397,4 +397,4 @@ class Pool {
   }
 }
 
-module.exports = { Pool, PoolContext, selfTest };
+module.exports = { Pool, PoolContext };

@@ -2,6 +2,7 @@
 // are used stay, and the last used of the others.
 'use strict';
 const { kOwnNames } = require('../../call');
+const { tiersOf } = require('../tiers');
 
 /** @typedef {import('../../index').InputTensor} InputTensor */
 /** @typedef {import('../../text/owners').Owner} Owner */
@@ -11,6 +12,7 @@ const { kOwnNames } = require('../../call');
  * @typedef {object} Entry
  * @property {Promise<Placed>} placed
  * @property {number} users jobs that have it
+ * @property {import('../tiers/copies').Copy} copy what is said of it
  * @property {() => void} [onUnused] of one that is to go: nobody takes it any more
  */
 
@@ -20,10 +22,12 @@ class PlacedBases {
   /** @type {Map<string, Entry>} by version, the last used last */
   #entries = new Map();
   #owner;
+  #tiers;
 
   /** @param {Owner} owner */
   constructor(owner) {
     this.#owner = owner;
+    this.#tiers = tiersOf(owner.of);
   }
 
   /**
@@ -50,6 +54,7 @@ class PlacedBases {
   async clear() {
     const all = [...this.#entries.values()];
     this.#entries.clear();
+    for (const { copy } of all) this.#tiers.gone(copy);
     await Promise.all(all.map(letGo));
   }
 
@@ -61,23 +66,58 @@ class PlacedBases {
     const { version } = basis;
     const there = this.#entries.get(version);
     this.#entries.delete(version);
-    const entry = there ?? { placed: this.#place(basis), users: 0 };
+    const entry = there ?? this.#make(basis);
     this.#entries.set(version, entry);
+    this.#tiers.used(entry.copy);
     if (there) return entry;
     entry.placed.catch(() => {
-      if (this.#entries.get(version) === entry) this.#entries.delete(version);
+      if (this.#entries.get(version) === entry) this.#forget(version, entry);
     });
     return entry;
   }
 
-  /** What is too many, of those that nobody uses. */
+  /**
+   * @param {Basis} basis
+   * @returns {Entry}
+   */
+  #make(basis) {
+    /** @type {Entry} */
+    const entry = {
+      placed: this.#place(basis),
+      users: 0,
+      copy: { bytes: basis.bytes, isPinned: false, letGo: () => this.#letGo(basis.version, entry) },
+    };
+    return entry;
+  }
+
+  /** What is too many, of those that nobody uses: where memory is short, any. */
   #drop() {
+    const most = this.#tiers.mayCopy(false) ? kMost : 0;
     for (const [version, entry] of this.#entries) {
-      if (this.#entries.size <= kMost) return;
-      if (entry.users) continue;
-      this.#entries.delete(version);
-      letGo(entry);
+      if (this.#entries.size <= most) return;
+      this.#letGo(version, entry);
     }
+  }
+
+  /**
+   * @param {string} version
+   * @param {Entry} entry
+   * @returns {boolean} false: it is used
+   */
+  #letGo(version, entry) {
+    if (entry.users || this.#entries.get(version) !== entry) return false;
+    this.#forget(version, entry);
+    letGo(entry);
+    return true;
+  }
+
+  /**
+   * @param {string} version
+   * @param {Entry} entry
+   */
+  #forget(version, entry) {
+    this.#entries.delete(version);
+    this.#tiers.gone(entry.copy);
   }
 
   /**

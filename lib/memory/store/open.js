@@ -49,6 +49,7 @@ async function openStore(given, options) {
     folder,
     durable,
     readOnly,
+    limit,
   );
   logRecovery(store, settings);
   return store;

@@ -4,6 +4,7 @@
 const { setInterval, clearInterval } = require('node:timers');
 const { native } = require('../../addon');
 const { GPUError, epochMs, makeOn } = require('../../core');
+const { Tier, watchStore } = require('../../pressure');
 const { ended } = require('./calls');
 const { Collection } = require('./collection');
 const { checkKey, checkValue, checkPath, checkPut, checkDelete, checkList } = require('./check');
@@ -15,6 +16,8 @@ const kTendMs = 60_000; // between two looks for objects whose time is over
 
 /** @type {(store: Store, name: string) => Promise<Collection>} */
 let openCollection;
+/** @type {(store: Store) => Tier|undefined} */
+let diskOf;
 
 /**
  * A store that nobody holds any more is let go of, closed or not: its lock too.
@@ -39,12 +42,15 @@ class Store {
       const call = (begin, kept) => store.#tracked(begin, kept);
       return new Collection(call, /** @type {number} */ (number), name, store.#durable, store.#readOnly);
     };
+    diskOf = (store) => store.#disk;
   }
 
   #handle;
   #durable;
   #readOnly;
   #timer;
+  #disk;
+  #leave;
   /** @type {Promise<void>|undefined} */
   #closing;
   /** @type {Set<Promise<unknown>>} that a close waits for, beside the writes */
@@ -55,14 +61,22 @@ class Store {
    * @param {string} path
    * @param {boolean} durable
    * @param {boolean} readOnly
+   * @param {number} limit of its bytes on the disk; 0: none
    */
-  constructor(handle, path, durable, readOnly) {
+  constructor(handle, path, durable, readOnly, limit) {
     this.#handle = handle;
     /** The folder. */
     this.path = path;
     this.#durable = durable;
     this.#readOnly = readOnly;
-    this.#timer = readOnly ? undefined : tend(new WeakRef(handle));
+    const held = new WeakRef(handle);
+    const use = () => {
+      const of = held.deref();
+      return { used: of ? native.storeStats(of).diskBytes : 0, limit };
+    };
+    this.#disk = limit && !readOnly ? new Tier({ tier: 'disk', of: path, read: use }) : undefined;
+    this.#leave = this.#disk && watchStore(use);
+    this.#timer = readOnly ? undefined : tend(held);
   }
 
   /** close() was called. */
@@ -229,6 +243,7 @@ class Store {
 
   async #close() {
     clearInterval(this.#timer);
+    this.#leave?.();
     await Promise.allSettled(this.#underWay);
     const handle = this.#handle;
     await ended((id) => native.closeStore(id, handle), handle);
@@ -252,4 +267,10 @@ class Store {
  */
 const collectionOf = (store, name) => openCollection(store, name);
 
-module.exports = { Store, collectionOf };
+/**
+ * The tier of a store that has a limit.
+ * @param {Store} store
+ */
+const diskTierOf = (store) => diskOf(store);
+
+module.exports = { Store, collectionOf, diskOf: diskTierOf };

@@ -24,7 +24,11 @@ const { Writes } = require('./writes');
  * @typedef {{ dimensions: number, metric: import('../../index').Metric, dtype: import('../../index').IndexDType }} Kind
  */
 /** @typedef {{ segmentBytes?: number, scanned?: number }} Limits src/vectors/table.h's */
-/** @typedef {{ collection: import('./journal').Collection, onClosed?: () => void }} Place in a store */
+/**
+ * In a store; `disk`: where that has a limit.
+ * @typedef {{ collection: import('./journal').Collection, disk?: import('../../pressure/tier').Tier,
+ *   onClosed?: () => void }} Place
+ */
 
 const kSegmentBytes = 16 << 20; // of the segment that takes writes
 const kScanned = 2 << 20; // multiplications that a search does itself, sooner than by a job
@@ -39,25 +43,34 @@ class IndexCore {
   #searches;
   #journal;
   #onClosed;
+  #disk;
+  #leaveTiers;
   #seals = 0;
 
   /**
    * @param {Owner} owner
-   * @param {Kind} kind
+   * @param {Kind & { pinned?: boolean }} kind
    * @param {Limits} limits
    * @param {Place|undefined} place
    */
   constructor(owner, kind, { segmentBytes = kSegmentBytes, scanned = kScanned }, place) {
-    const { dimensions, metric, dtype } = kind;
+    const { dimensions, metric, dtype, pinned } = kind;
     this.kind = Object.freeze({ dimensions, metric, dtype });
     this.owner = owner;
     this.#table = new native.VectorTable(dimensions, kMetrics.indexOf(metric), segmentBytes, scanned);
-    this.#segments = new Segments(this.#table, owner, dimensions, dtype);
+    this.#segments = new Segments(this.#table, owner, dimensions, dtype, pinned);
     this.#journal = place && new Journal(place.collection, this.#table, this.#segments, { dimensions, metric });
     this.#onClosed = place?.onClosed;
     this.#searches = new Searches((data, count, asked, began) => this.#run(data, count, asked, began), owner.width);
     this.#writes = new Writes(this.#table, dimensions, this.#journal);
     this.#maintenance = new Maintenance(this.#table, this.#segments, this.#journal);
+    this.#segments.onWanted = () => this.#maintenance.wake();
+    this.#disk = place?.disk;
+    this.#leaveTiers = owner.tiers.join({
+      disk: this.#disk,
+      toFiles: () => this.#maintenance.toFiles(),
+      clean: () => this.#maintenance.clean(),
+    });
   }
 
   get size() {
@@ -92,6 +105,7 @@ class IndexCore {
    * @param {boolean} replaces
    */
   async put(ids, vectors, options, replaces) {
+    this.owner.tiers.checkWrite('the index', this.#disk);
     await this.#writes.put(ids, vectors, options, replaces);
     const seals = this.#table.seals();
     if (seals === this.#seals && !replaces && !this.#journal?.isLong) return;
@@ -198,12 +212,14 @@ class IndexCore {
 
   stats() {
     const segments = this.#table.segments().map(({ name, rows, live, isSealed, bytes }) => {
-      const { isCoded, isPlaced } = this.#segments.stateOf(name);
-      return { rows, live, sealed: isSealed, coded: isCoded, placed: isPlaced, bytes };
+      const { isCoded, isPlaced, isMapped } = this.#segments.stateOf(name);
+      return { rows, live, sealed: isSealed, coded: isCoded, placed: isPlaced, mapped: isMapped, bytes };
     });
     const memory = { segments: segments.reduce((sum, { bytes }) => sum + bytes, 0), ids: this.#table.mapBytes() };
     const { problem, merges } = this.#maintenance;
-    return { size: this.size, ...this.kind, segments, memory, merges, ...(problem !== undefined && { problem }) };
+    const tiers = this.owner.tiers.statuses(this.#disk);
+    const stats = { size: this.size, ...this.kind, segments, memory, tiers, merges };
+    return { ...stats, ...(problem !== undefined && { problem }) };
   }
 
   compact() {
@@ -226,6 +242,7 @@ class IndexCore {
 
   /** Once no call is under way. */
   async close() {
+    this.#leaveTiers();
     await this.#journal?.settle();
     await this.#searches.settled();
     await this.#maintenance.end();

@@ -61,6 +61,8 @@ class Journal {
   #last = 0; // the last sequence that was applied
   /** @type {{ sequence: number, last: number }[]} writes that no checkpoint has, and their last rows' numbers */
   #puts = [];
+  /** @type {Set<number>} segments whose rows are read from their files */
+  #mapped = new Set();
   #logged = 0; // bytes of records since the last checkpoint
   /** @type {Set<Id>} of writes under way */
   #pending = new Set();
@@ -130,8 +132,34 @@ class Journal {
     for (const entry of state.segments) {
       const bits = alive?.subarray(at, (at += Math.ceil(entry.rows / 8)));
       const { name, rows, isChecked } = await this.#adoptSegment(entry, bits);
-      this.#segments.adopt(name, rows, isChecked);
+      this.#segments.adopt(name, rows, isChecked, true);
       this.#entries.set(name, entry);
+      this.#mapped.add(name);
+    }
+  }
+
+  /** Whether there are, or soon will be, rows in memory that a file has, too. */
+  mayMap() {
+    return this.#table.segments().some(({ name, isSealed }) => isSealed && !this.#mapped.has(name));
+  }
+
+  /** Rows of sealed segments give way to the files that have them. Nothing else of the journal runs meanwhile. */
+  async toFiles() {
+    for (const [name, entry] of [...this.#entries]) {
+      if (this.#mapped.has(name)) continue;
+      const { file, rows: count } = entry;
+      const at = /** @type {number} */ (entry.at); // of all that this process has written
+      const { buffer, source } = await this.#collection.mapFile(file);
+      await this.#collection.check(file, 0, buffer.byteLength);
+      const bytes = new Uint8Array(buffer);
+      /** @type {number|undefined} */
+      const newName = await offLoop((id) => this.#table.exchange(id, name, bytes, count, at, source));
+      if (newName === undefined) continue; // it was merged away
+      const rows = new Float32Array(buffer, 0, count * this.#what.dimensions);
+      this.#segments.exchange(name, newName, rows);
+      this.#entries.delete(name);
+      this.#entries.set(newName, entry);
+      this.#mapped.add(newName);
     }
   }
 
@@ -319,6 +347,7 @@ class Journal {
     this.#logged -= logged;
     const names = new Set(sealed.map(({ name }) => name));
     for (const name of this.#entries.keys()) if (!names.has(name)) this.#entries.delete(name);
+    for (const name of this.#mapped) if (!names.has(name)) this.#mapped.delete(name);
   }
 
   /**

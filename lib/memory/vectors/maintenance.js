@@ -9,11 +9,12 @@ const { errorText, nowMs } = require('../../core');
 /** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
 /** @typedef {import('../../addon/vector-calls').MergedSegment} MergedSegment */
 /** @typedef {import('./segments').Segments} Segments */
-/** @typedef {'seal'|'code'|'merge'|'place'|'checkpoint'} Step */
+/** @typedef {'seal'|'code'|'merge'|'place'|'checkpoint'|'files'} Step */
 /** @typedef {{ problem: string, pauseMs: number, until: number }} Failure */
 
 const kPauseMs = 500; // after the first failure; twice as long after each other one
 const kMostPauseMs = 60_000;
+const kDeadShare = 1 / 8; // of the rows of sealed segments, from which on it is worth while to clear them away
 
 class Maintenance {
   #table;
@@ -28,6 +29,7 @@ class Maintenance {
   #failures = new Map();
   /** @type {NodeJS.Timeout|undefined} */
   #timer;
+  #wantsFiles = false;
   #isSealed = false; // for the journal, since its last checkpoint
   merges = 0;
 
@@ -68,6 +70,26 @@ class Maintenance {
       this.#compactions -= 1;
       if (this.#wanted) this.wake();
     }
+  }
+
+  /** Memory is short: rows that a store's files have are read from there, once those files are written. */
+  toFiles() {
+    if (this.#wantsFiles || !this.#journal?.mayMap()) return;
+    this.#wantsFiles = true;
+    this.wake();
+  }
+
+  /** Memory is short: merges without what was removed, if that is a good part. What fails, `problem` says. */
+  clean() {
+    if (this.#ended || this.#compactions) return;
+    let rows = 0,
+      dead = 0;
+    for (const segment of this.#table.segments()) {
+      if (!segment.isSealed) continue;
+      rows += segment.rows;
+      dead += segment.rows - segment.live;
+    }
+    if (dead > 0 && dead >= rows * kDeadShare) this.compact().catch(() => {});
   }
 
   /** @param {Promise<void>} run */
@@ -127,6 +149,11 @@ class Maintenance {
         this.#isSealed = false;
       }),
     );
+    await this.#step('files', async () => {
+      if (!this.#wantsFiles) return;
+      await this.#journal?.toFiles();
+      this.#wantsFiles = false;
+    });
     this.#setTimer();
     return failed.flatMap((each) => each ?? []);
   }

@@ -13,7 +13,7 @@ const kMetrics = /** @type {const} */ (['cosine', 'dot', 'l2']);
 const kDTypes = /** @type {const} */ (['float32', 'float16', 'bfloat16', 'int8']);
 const kMostDimensions = 65536;
 
-const kOfIndex = new Set(['dimensions', 'metric', 'dtype', 'store', 'name']);
+const kOfIndex = new Set(['dimensions', 'metric', 'dtype', 'pinned', 'store', 'name']);
 const kWaiting = ['signal', 'timeout'];
 const kJobs = [...kWaiting, 'priority', 'contextType', 'affinity', 'retries'];
 const kOfAnswers = ['filter', 'ids', 'includeVectors', 'includeMetadata', 'explain'];
@@ -89,7 +89,7 @@ function checkScore(value, name) {
 /**
  * @param {unknown} options
  * @returns {{ dimensions: number, metric: import('../../index').Metric, dtype: import('../../index').IndexDType,
- *   store: unknown, name: unknown }}
+ *   pinned: boolean, store: unknown, name: unknown }}
  */
 function checkIndexOptions(options) {
   if (options === undefined) throw invalid('createIndex() needs options: { dimensions } at least', 'options');
@@ -97,6 +97,7 @@ function checkIndexOptions(options) {
     dimensions,
     metric = 'cosine',
     dtype = 'float32',
+    pinned,
     store,
     name,
   } = checkObject(options, kOfIndex, 'createIndex()');
@@ -109,6 +110,7 @@ function checkIndexOptions(options) {
     dimensions: Number(dimensions),
     metric: checkChoice(metric, kMetrics, 'metric'),
     dtype: checkChoice(dtype, kDTypes, 'dtype'),
+    pinned: checkFlag(pinned, 'pinned'),
     store,
     name,
   };

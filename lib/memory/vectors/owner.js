@@ -4,6 +4,7 @@ const { setImmediate } = require('node:timers');
 const { insideOf, GPUClusterManager } = require('../../cluster');
 const { GPUContext } = require('../../context');
 const { GPUError, invalid, show } = require('../../core');
+const { tiersOf } = require('../tiers');
 
 /** @typedef {import('../../index').Tensor} Tensor */
 /** @typedef {import('../../index').RunResult} RunResult */
@@ -15,6 +16,7 @@ const { GPUError, invalid, show } = require('../../core');
  * @property {(workload: object, options: import('../../index').JobOptions) => Promise<RunResult>} run
  * @property {() => boolean} places whether place() makes jobs quicker than memory of this process
  * @property {(tensor: Tensor) => Promise<Placed>} place
+ * @property {import('../tiers').Tiers} tiers what is done as its memory fills up
  * @property {() => number} width how many searches keep its contexts busy
  * @property {(() => Promise<void>)|undefined} close of what was opened for the index alone
  */
@@ -39,6 +41,7 @@ function contextOwner(context, isOwn) {
       const input = await context.upload(tensor);
       return { input, release: () => input.release() };
     },
+    tiers: tiersOf(context),
     width: () => kAhead,
     close: isOwn ? () => context.close() : undefined,
   };
@@ -77,6 +80,7 @@ function managerOwner(manager) {
       }
       return { input: shared, release: () => shared.release() };
     },
+    tiers: tiersOf(manager),
     width: () => kAhead * Math.max(1, contexts().filter(({ isActive }) => isActive).length),
     close: undefined,
   };

@@ -18,6 +18,9 @@ const { offLoop } = require('./off-loop');
  * @property {Inputs|undefined} placed the rows, or their codes
  * @property {Placed[]} copies
  * @property {boolean} isChecked whether the rows are known to be what was written
+ * @property {import('../tiers/copies').Copy|undefined} copy what is said of these
+ * @property {boolean} isDown there was no room for copies: until it is used they are not made
+ * @property {boolean} isMapped its rows are a file's
  * @property {number} users that have it: searches, and what makes codes and copies
  * @property {boolean} isGone
  */
@@ -40,7 +43,8 @@ const kCheckedBytes = 8 << 20; // of rows by one thread at least
  * @returns {Held}
  */
 function heldOf(name, rows, isChecked) {
-  return { name, rows, count: 0, codes: undefined, placed: undefined, copies: [], isChecked, users: 0, isGone: false };
+  const none = { codes: undefined, placed: undefined, copies: [], copy: undefined };
+  return { name, rows, count: 0, ...none, isChecked, isDown: false, isMapped: false, users: 0, isGone: false };
 }
 
 class Segments {
@@ -50,14 +54,19 @@ class Segments {
   #owner;
   #dimensions;
   #dtype;
+  #isPinned;
+  /** What makes copies is to look again. @type {() => void} */
+  onWanted = () => {};
 
   /**
    * @param {Table} table
    * @param {Owner} owner
    * @param {number} dimensions
    * @param {IndexDType} dtype
+   * @param {boolean} [isPinned] copies stay
    */
-  constructor(table, owner, dimensions, dtype) {
+  constructor(table, owner, dimensions, dtype, isPinned = false) {
+    this.#isPinned = isPinned;
     this.#table = table;
     this.#owner = owner;
     this.#dimensions = dimensions;
@@ -86,9 +95,10 @@ class Segments {
    * @param {number} name
    * @param {Float32Array} rows
    * @param {boolean} isChecked whether they are known to be what was written
+   * @param {boolean} [isMapped] whether they are a file's
    */
-  adopt(name, rows, isChecked) {
-    this.#held.set(name, heldOf(name, rows, isChecked));
+  adopt(name, rows, isChecked, isMapped = false) {
+    this.#held.set(name, { ...heldOf(name, rows, isChecked), isMapped });
   }
 
   /**
@@ -112,6 +122,29 @@ class Segments {
   }
 
   /**
+   * The rows of a segment lie in a file now, which was checked, and it has another name.
+   * @param {number} name
+   * @param {number} newName
+   * @param {Float32Array} rows
+   */
+  exchange(name, newName, rows) {
+    const before = this.#held.get(name);
+    const held = this.#held.get(newName) ?? heldOf(newName, rows, true);
+    Object.assign(held, { rows, isMapped: true });
+    this.#held.set(newName, held);
+    if (!before) return;
+    if (before.codes) Object.assign(held, { count: before.count, codes: before.codes });
+    // Copies that somebody uses go with him, and are made again.
+    if (before.users === 0 && before.placed && !held.placed) {
+      const { copies, placed, count } = before;
+      Object.assign(held, { copies: copies.splice(0), placed, count });
+      this.#noteCopy(held);
+    }
+    held.isDown = before.isDown;
+    this.drop(name);
+  }
+
+  /**
    * For whoever has seen the segment, until leave().
    * @param {number} name
    * @param {boolean} isSealed
@@ -125,7 +158,42 @@ class Segments {
   /** @param {Held} held */
   leave(held) {
     held.users -= 1;
-    if (held.isGone && held.users === 0) this.#release(held);
+    if (held.users > 0) return;
+    if (held.isGone) this.#release(held);
+    else if (held.isDown && held.placed) this.#takeDown(held);
+  }
+
+  /**
+   * Copies of a segment may go when memory is short, until drop().
+   * @param {Held} held
+   */
+  #noteCopy(held) {
+    const bytes = this.#bytesOf(held);
+    held.copy = {
+      bytes,
+      isPinned: this.#isPinned,
+      letGo: () => {
+        held.isDown = true;
+        if (held.users === 0) this.#takeDown(held);
+        return true;
+      },
+    };
+    this.#owner.tiers.used(held.copy);
+  }
+
+  /** @param {Held} held */
+  #bytesOf({ count, codes }) {
+    if (!codes) return count * this.#dimensions * Float32Array.BYTES_PER_ELEMENT;
+    const tensors = /** @type {import('../../index').Tensor[]} */ (Object.values(codes));
+    return tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
+  }
+
+  /** @param {Held} held its codes and rows stay */
+  #takeDown(held) {
+    for (const copy of held.copies.splice(0)) copy.release();
+    if (held.copy) this.#owner.tiers.gone(held.copy);
+    held.copy = undefined;
+    held.placed = undefined;
   }
 
   /**
@@ -139,7 +207,14 @@ class Segments {
   inputsOf(held, rows, byRows) {
     const isWhole = held.count === rows;
     const isCoded = isWhole && held.codes !== undefined && !byRows;
-    if (isWhole && held.placed && (isCoded || this.#dtype === 'float32')) return held.placed;
+    if (isWhole && held.placed && (isCoded || this.#dtype === 'float32')) {
+      if (held.copy) this.#owner.tiers.used(held.copy);
+      return held.placed;
+    }
+    if (held.isDown && !held.placed && this.#owner.tiers.mayCopy(this.#isPinned)) {
+      held.isDown = false;
+      this.onWanted();
+    }
     if (isCoded) return /** @type {Inputs} */ (held.codes);
     return { base: this.#rowsOf(held, rows) };
   }
@@ -191,8 +266,14 @@ class Segments {
    * @param {Sealed} segment
    */
   async place({ name, rows }) {
-    if (!this.#owner.places() || this.#held.get(name)?.placed) return;
+    const known = this.#held.get(name);
+    if (!this.#owner.places() || known?.placed || known?.isDown) return;
     const held = this.enter(name, true);
+    if (!this.#owner.tiers.mayCopy(this.#isPinned)) {
+      held.isDown = true;
+      this.leave(held);
+      return;
+    }
     /** @type {Placed[]} */
     const copies = [];
     try {
@@ -208,6 +289,7 @@ class Segments {
       held.count = rows;
       held.copies = copies.splice(0);
       held.placed = /** @type {Inputs} */ (placed);
+      this.#noteCopy(held);
     } finally {
       for (const copy of copies) copy.release();
       this.leave(held);
@@ -216,11 +298,12 @@ class Segments {
 
   /**
    * @param {number} name
-   * @returns {{ isCoded: boolean, isPlaced: boolean }}
+   * @returns {{ isCoded: boolean, isPlaced: boolean, isMapped: boolean }}
    */
   stateOf(name) {
     const held = this.#held.get(name);
-    return { isCoded: held?.codes !== undefined, isPlaced: held?.placed !== undefined };
+    const { codes, placed, isMapped = false } = held ?? {};
+    return { isCoded: codes !== undefined, isPlaced: placed !== undefined, isMapped };
   }
 
   /**
@@ -245,8 +328,7 @@ class Segments {
 
   /** @param {Held} held */
   #release(held) {
-    for (const copy of held.copies.splice(0)) copy.release();
-    held.placed = undefined;
+    this.#takeDown(held);
     held.codes = undefined;
   }
 }

@@ -1,7 +1,7 @@
 // Indexes that lie in a store, under their names. Each is open once: two that write would not know of each other.
 'use strict';
 const { GPUError, invalid, show } = require('../../core');
-const { Store, collectionOf } = require('../store');
+const { Store, collectionOf, diskOf } = require('../store');
 const { VectorIndex } = require('./vector-index');
 
 /** @typedef {import('./owner').Owner} Owner */
@@ -46,7 +46,9 @@ async function openStored(owner, options) {
   const onClosed = () => names.delete(name);
   try {
     const collection = await collectionOf(store, `index/${name}`);
-    return await VectorIndex.recover(new VectorIndex(owner, options, {}, { collection, onClosed }));
+    return await VectorIndex.recover(
+      new VectorIndex(owner, options, {}, { collection, disk: diskOf(store), onClosed }),
+    );
   } catch (error) {
     onClosed();
     throw error;

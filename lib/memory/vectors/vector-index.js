@@ -21,7 +21,7 @@ class VectorIndex {
 
   /**
    * @param {import('./owner').Owner} owner
-   * @param {import('./index-core').Kind} kind
+   * @param {import('./index-core').Kind & { pinned?: boolean }} kind
    * @param {import('./index-core').Limits} [limits]
    * @param {import('./index-core').Place} [place] in a store: recover() is to follow
    */

@@ -101,6 +101,10 @@ describe('the text for Prometheus', () => {
       members,
       published: { count: 2, bytes: 300 },
       shared: { count: 5, bytes: 700 },
+      tiers: [
+        { tier: 'device', of: '1-cpu-0', state: 'high', used: 70, limit: 100, fullInMs: 5000 },
+        { tier: 'host', of: 'host', state: 'normal', used: 1, limit: null, fullInMs: null },
+      ],
     };
     return { metrics, clock, members, state };
   }
@@ -143,6 +147,9 @@ describe('the text for Prometheus', () => {
       published_bytes: 'gauge',
       shared_tensors: 'gauge',
       shared_bytes: 'gauge',
+      memory_tier_bytes: 'gauge',
+      memory_tier_state: 'gauge',
+      memory_tier_full_seconds: 'gauge',
       event_loop_lag_seconds: 'gauge',
       heartbeat_age_seconds: 'gauge',
       programs: 'gauge',
@@ -183,6 +190,20 @@ describe('the text for Prometheus', () => {
       [{ device: 'cpu:0' }, 0],
     ]);
     expect(of('gpu_utilization_ratio')).toEqual([[{ device: 'cuda:0' }, 0.25]]);
+    const [device, host] = [
+      { tier: 'device', of: '1-cpu-0' },
+      { tier: 'host', of: 'host' },
+    ];
+    expect(of('memory_tier_bytes')).toEqual([
+      [{ ...device, which: 'used' }, 70],
+      [{ ...device, which: 'limit' }, 100],
+      [{ ...host, which: 'used' }, 1],
+    ]);
+    expect(of('memory_tier_state')).toEqual([
+      [device, 1],
+      [host, 0],
+    ]);
+    expect(of('memory_tier_full_seconds')).toEqual([[device, 5]]);
     expect([of('published_tensors'), of('published_bytes')]).toEqual([[[{}, 2]], [[{}, 300]]]);
     expect([of('shared_tensors'), of('shared_bytes')]).toEqual([[[{}, 5]], [[{}, 700]]]);
     expect(of('event_loop_lag_seconds')).toEqual([
@@ -264,7 +285,8 @@ describe('the text for Prometheus', () => {
       members: [],
       published: { count: 0, bytes: 0 },
       shared: { count: 0, bytes: 0 },
+      tiers: [],
     };
-    expect(parse(await metrics.prometheus(state)).size).toBe(36);
+    expect(parse(await metrics.prometheus(state)).size).toBe(39);
   });
 });

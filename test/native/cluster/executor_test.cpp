@@ -171,6 +171,43 @@ TEST_P(ExecutorOn, KeepsSealedInputsOnDevicesWithMemoryOfTheirOwn) {
   }
 }
 
+// As its memory fills up: those that were not used for a while go, and no more than are left may stay.
+TEST_P(ExecutorOn, KeepsNoMoreSealedInputsThanItIsTold) {
+  auto context = Context::create(deviceOf(GetParam()));
+  if (context->device()->info.backend == Backend::Cpu) return;  // which has none
+  Coordinator coordinator({context});
+  std::vector<Shared> ins;
+  const Shared out = share(40'000);
+  int job = 0;
+  // What the job sees of it, of which a copy on the device knows nothing.
+  const auto seen = [&](size_t i, float now) {
+    ins[i].floats()[0] = now;
+    coordinator.assign(0, {{++job, scaleBody(ins[i], out, 10'000, 1, 9)}});
+    coordinator.await(static_cast<size_t>(job));
+    EXPECT_EQ(coordinator.code(job), 0);
+    return out.floats()[0];
+  };
+  for (int i = 0; i < 3; ++i) ins.push_back(share(40'000));
+  const auto resident = [&] { return coordinator.context(kContextResidentBytes); };
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(seen(i, 1), 1);
+  EXPECT_EQ(resident(), 3 * 160'000);
+  coordinator.executor->limitResident(0, 0, 60'000);  // all were used just now
+  EXPECT_EQ(resident(), 3 * 160'000);
+  coordinator.executor->limitResident(0, 200'000, 0);
+  EXPECT_EQ(resident(), 160'000);
+  EXPECT_EQ(seen(2, 2), 1) << "the last one used has stayed";
+  EXPECT_EQ(seen(0, 2), 2);
+  EXPECT_EQ(resident(), 160'000) << "it has taken the other's place";
+  EXPECT_EQ(seen(0, 3), 2);
+  coordinator.executor->limitResident(0, ~uint64_t{0}, 0);
+  for (size_t i = 0; i < 3; ++i) seen(i, 4);
+  EXPECT_EQ(resident(), 3 * 160'000);
+  coordinator.executor->limitResident(0, 0, 0);
+  EXPECT_EQ(resident(), 0);
+  EXPECT_EQ(seen(1, 5), 5);
+  coordinator.executor->limitResident(15, 0, 0);  // there is no such context
+}
+
 // Small ones, too, and all of them with the first job.
 TEST_P(ExecutorOn, KeepsTheSealedInputsOfAGraph) {
   constexpr size_t kInputs = 12, kElements = 10;  // their sum, two by two

@@ -1,0 +1,159 @@
+// What is done as memory fills up, for all that a context or a manager keeps in it: copies go, rows give way to the
+// files that have them, what was removed is cleared away, and writes are refused until there is room again.
+'use strict';
+const { setInterval, clearInterval } = require('node:timers');
+const { GPUError, nowMs } = require('../../core');
+const { kCalm, worstOf } = require('../../pressure');
+const { Copies } = require('./copies');
+
+/** @typedef {import('../../pressure/tier').Tier} Tier */
+/** @typedef {import('../../pressure/tier').TierStatus} TierStatus */
+/** @typedef {import('./copies').Copy} Copy */
+/**
+ * What has memory that can be given back by some work. Of what fails it is told by whoever does it.
+ * @typedef {object} Member
+ * @property {Tier} [disk] of the store that it lies in
+ * @property {() => void} toFiles has rows that a store's files have read from there
+ * @property {() => void} clean clears away what was removed
+ */
+/**
+ * @typedef {object} TiersParts
+ * @property {Tier} [device] where copies are put; without it they lie in the host's memory
+ * @property {Tier} host
+ * @property {() => void} trim gives unused memory back
+ * @property {() => number} [now]
+ */
+
+const kLookMs = 1000;
+const kFreshMs = 100; // a write does not look again so soon
+const kCleanMs = 60_000; // between two times that what was removed is cleared away
+const kRemedies = {
+  device: 'release tensors, or raise memoryLimit',
+  host: 'remove vectors and compact() the index, close what is not needed, or raise the limit: hostMemoryLimit',
+  disk: "remove vectors and compact() the index, or open the store with a larger 'limit'",
+};
+
+class Tiers {
+  #device;
+  #host;
+  #trim;
+  #now;
+  #copies = new Copies();
+  /** @type {Map<Member, number>} when each has cleaned up last */
+  #members = new Map();
+  #isTrimmed = false;
+  /** @type {NodeJS.Timeout|undefined} */
+  #timer;
+
+  /** @param {TiersParts} parts */
+  constructor({ device, host, trim, now = nowMs }) {
+    this.#device = device;
+    this.#host = host;
+    this.#trim = trim;
+    this.#now = now;
+  }
+
+  /** Where copies lie. */
+  get #ofCopies() {
+    return this.#device ?? this.#host;
+  }
+
+  /**
+   * Whether there may be a new copy.
+   * @param {boolean} isPinned
+   */
+  mayCopy(isPinned) {
+    const state = this.#ofCopies.look(kFreshMs);
+    return state === 'normal' || (isPinned && state === 'high');
+  }
+
+  /** @param {Copy} copy that was made, or used, just now */
+  used(copy) {
+    this.#copies.used(copy);
+    this.#watch();
+  }
+
+  /** @param {Copy} copy that was let go of otherwise */
+  gone(copy) {
+    this.#copies.delete(copy);
+  }
+
+  /**
+   * @param {Member} member
+   * @returns {() => void} it is closed
+   */
+  join(member) {
+    this.#members.set(member, -Infinity);
+    this.#watch();
+    return () => this.#members.delete(member);
+  }
+
+  /**
+   * Before something is written that stays in memory.
+   * @param {string} what
+   * @param {Tier} [disk] where it is written to as well
+   * @throws {GPUError} ERR_OUT_OF_MEMORY
+   */
+  checkWrite(what, disk) {
+    for (const tier of disk ? [this.#host, disk] : [this.#host]) {
+      if (tier.look(kFreshMs) !== 'recovery') continue;
+      this.#act();
+      const { tier: name, of, used, limit } = tier.status();
+      throw new GPUError(
+        'ERR_OUT_OF_MEMORY',
+        `${what} takes nothing more: ${used} of the ${name}'s limit of ${limit} bytes are in use (${of}), and beyond ` +
+          `80% room is made first; it goes on below 70%. What helps: ${kRemedies[name]}`,
+      );
+    }
+  }
+
+  /** Looks at all of it, and does what is to be done. */
+  look() {
+    this.#device?.look();
+    this.#host.look();
+    for (const { disk } of this.#members.keys()) disk?.look(kFreshMs);
+    this.#act();
+  }
+
+  #act() {
+    const copies = this.#ofCopies;
+    if (copies.state === 'high') this.#copies.letGo(copies.above(kCalm));
+    if (copies.state === 'recovery') this.#copies.letGo(Infinity);
+    const host = this.#host.state;
+    const isFull = worstOf([host, copies.state]) === 'recovery';
+    if (isFull && !this.#isTrimmed) this.#trim();
+    this.#isTrimmed = isFull;
+    for (const [member, cleaned] of this.#members) {
+      if (host !== 'normal') member.toFiles();
+      if (host !== 'recovery' && member.disk?.state !== 'recovery') continue;
+      if (this.#now() - cleaned < kCleanMs) continue;
+      this.#members.set(member, this.#now());
+      member.clean();
+    }
+  }
+
+  /** For as long as there is something to look after; it keeps no process alive. */
+  #watch() {
+    if (this.#timer) return;
+    this.#timer = setInterval(() => {
+      if (this.#members.size || this.#copies.bytes) return this.look();
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }, kLookMs);
+    this.#timer.unref();
+  }
+
+  /**
+   * @param {Tier} [disk]
+   * @returns {TierStatus[]} of now
+   */
+  statuses(disk) {
+    return [this.#device, this.#host, disk].flatMap((tier) => {
+      if (!tier) return [];
+      tier.look(kFreshMs);
+      return [tier.status()];
+    });
+  }
+}
+
+module.exports = { Tiers };

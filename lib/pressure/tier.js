@@ -1,0 +1,110 @@
+// One tier of memory: how much of it is in use, in which state it is, and when it will be full.
+'use strict';
+const { nowMs } = require('../core');
+const { Growth } = require('./growth');
+const { stateAfter } = require('./states');
+
+/** @typedef {import('./states').TierState} TierState */
+/** @typedef {'device'|'host'|'disk'} TierName */
+/** @typedef {{ used: number, limit: number }} Use in bytes; a limit of Infinity or 0: there is none */
+/**
+ * What is told of a tier.
+ * @typedef {object} TierStatus
+ * @property {TierName} tier
+ * @property {string} of whose: a context's id, a store's folder, or where the host's numbers are from
+ * @property {TierState} state
+ * @property {number} used bytes
+ * @property {number|null} limit bytes; null: there is none
+ * @property {number|null} fullInMs until it is full, if it goes on growing as it did; null: it does not
+ */
+/**
+ * @typedef {object} TierParts
+ * @property {TierName} tier
+ * @property {string} of
+ * @property {() => Use & { from?: string }} read
+ * @property {() => number} [now]
+ * @property {number} [fullWithinMs] below which a forecast is told
+ * @property {(status: TierStatus) => void} [onChange] of the state, and when it will soon be full
+ */
+
+class Tier {
+  #parts;
+  #now;
+  #growth = new Growth();
+  /** @type {TierState} */
+  #state = 'normal';
+  /** @type {Use} */
+  #use = { used: 0, limit: Infinity };
+  #from;
+  #isTold = false; // that it will soon be full
+  #lookedAt = -Infinity;
+
+  /** @param {TierParts} parts */
+  constructor(parts) {
+    this.#parts = parts;
+    this.#now = parts.now ?? nowMs;
+    this.#from = parts.of;
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  get used() {
+    return this.#use.used;
+  }
+
+  get limit() {
+    return this.#use.limit;
+  }
+
+  /** What is to go, so that caches may grow again. @param {number} share of the limit */
+  above(share) {
+    return Math.max(0, this.#use.used - share * this.#use.limit);
+  }
+
+  /**
+   * Reads it anew, and says what has changed.
+   * @param {number} [notWithinMs] not if that was done so lately
+   * @returns {TierState}
+   */
+  look(notWithinMs = 0) {
+    const now = this.#now();
+    if (now - this.#lookedAt < notWithinMs) return this.#state;
+    this.#lookedAt = now;
+    const { used, limit, from } = this.#parts.read();
+    this.#use = { used, limit: limit > 0 ? limit : Infinity };
+    this.#from = from ?? this.#parts.of;
+    this.#growth.add(now, used);
+    const before = this.#state;
+    this.#state = stateAfter(before, used / this.#use.limit);
+    const isNews = this.#isSoonFull();
+    if (this.#state !== before || isNews) this.#parts.onChange?.(this.status());
+    return this.#state;
+  }
+
+  /** Once for each time that it comes so near: it has to be twice as far in between. */
+  #isSoonFull() {
+    const { fullWithinMs = 0 } = this.#parts;
+    const ms = this.#growth.msUntil(this.#use.used, this.#use.limit);
+    if (ms === undefined || ms > 2 * fullWithinMs) this.#isTold = false;
+    if (this.#isTold || ms === undefined || ms > fullWithinMs) return false;
+    this.#isTold = true;
+    return true;
+  }
+
+  /** @returns {TierStatus} as of the last look */
+  status() {
+    const { used, limit } = this.#use;
+    return {
+      tier: this.#parts.tier,
+      of: this.#from,
+      state: this.#state,
+      used,
+      limit: limit < Infinity ? limit : null,
+      fullInMs: this.#growth.msUntil(used, limit) ?? null,
+    };
+  }
+}
+
+module.exports = { Tier };
