@@ -5,6 +5,7 @@
 const { kKinds } = require('../../addon');
 const { kBackends, kContextTypes, kErrorDetails } = require('../../core');
 const { isTensorName } = require('../../call');
+const { toHolder, fromHolder } = require('./resource-messages');
 const {
   anything,
   string,
@@ -130,6 +131,7 @@ const {
  *   | { type: 'follow', number: number, id?: string }
  *   | { type: 'where', number: number, text: string }
  *   | { type: 'end', reason: string }
+ *   | import('./resource-messages').ToHolder
  *   | { type: 'bye', reason?: string }} ToMember
  */
 /**
@@ -163,6 +165,7 @@ const {
  *   | { type: 'program-uses', uses: Record<string, number> }
  *   | FollowedMessage
  *   | QueryMessage
+ *   | import('./resource-messages').FromHolder
  *   | NameMessage} ToCoordinator
  */
 /** @typedef {{ type: 'program', id: number, key: string, request: WireSources }} ProgramMessage */
@@ -338,6 +341,7 @@ const toMember = {
   'program-taken': { number: count },
   follow: { number: count, id: optional(string) },
   where: { number: count, text: string },
+  ...toHolder,
   end: { reason: string },
   bye: { reason: optional(string) },
 };
@@ -381,6 +385,7 @@ const toCoordinator = {
   },
   lookup: { id: count, name: tensorName },
   unpublish: { id: count, name: tensorName },
+  ...fromHolder(error),
 };
 /** @type {{ [Type in (Hello|Welcome|Refused)['type']]: Shape<Extract<Hello|Welcome|Refused, { type: Type }>> }} */
 const handshake = {

@@ -23,7 +23,10 @@ const { Writes } = require('./writes');
  * @typedef {{ dimensions: number, metric: import('../../index').Metric, dtype: import('../../index').IndexDType }} Kind
  */
 /** @typedef {{ segmentBytes?: number, scanned?: number }} Limits src/vectors/table.h's */
-/** @typedef {{ collection: import('./journal').Collection, onClosed?: () => void }} Place in a store */
+/**
+ * In a store. `isShared`: with other processes, whose writes have marks.
+ * @typedef {{ collection: import('./journal').Collection, onClosed?: () => void, isShared?: boolean }} Place
+ */
 
 const kSegmentBytes = 16 << 20; // of the segment that takes writes
 const kScanned = 2 << 20; // multiplications that a search does itself, sooner than by a job
@@ -51,7 +54,8 @@ class IndexCore {
     this.owner = owner;
     this.#table = new native.VectorTable(dimensions, kMetrics.indexOf(metric), segmentBytes, scanned);
     this.#segments = new Segments(this.#table, owner, dimensions, dtype);
-    this.#journal = place && new Journal(place.collection, this.#table, this.#segments, { dimensions, metric });
+    this.#journal =
+      place && new Journal(place.collection, this.#table, this.#segments, { dimensions, metric }, place.isShared);
     this.#onClosed = place?.onClosed;
     this.#searches = new Searches((data, count, asked, began) => this.#run(data, count, asked, began), owner.width);
     this.#writes = new Writes(this.#table, dimensions, this.#journal);
@@ -91,6 +95,21 @@ class IndexCore {
    */
   async put(ids, vectors, options, replaces) {
     await this.#writes.put(ids, vectors, options, replaces);
+    this.#onPut(replaces);
+  }
+
+  /**
+   * @param {import('./writes').CheckedPut} what
+   * @param {boolean} replaces
+   * @param {import('./writes').Mark} mark of a write that may be asked for again
+   */
+  async putChecked(what, replaces, mark) {
+    await this.#writes.putChecked(what, replaces, mark);
+    this.#onPut(replaces);
+  }
+
+  /** @param {boolean} replaces */
+  #onPut(replaces) {
     const seals = this.#table.seals();
     if (seals === this.#seals && !replaces && !this.#journal?.isLong) return;
     this.#seals = seals;
@@ -103,6 +122,16 @@ class IndexCore {
    */
   async remove(ids, options) {
     const count = await this.#writes.remove(ids, options);
+    this.#maintenance.wake();
+    return count;
+  }
+
+  /**
+   * @param {import('./writes').CheckedRemoval} what
+   * @param {import('./writes').Mark} mark
+   */
+  async removeChecked(what, mark) {
+    const count = await this.#writes.removeChecked(what, mark);
     this.#maintenance.wake();
     return count;
   }
@@ -145,10 +174,7 @@ class IndexCore {
     const data = ownData(rows);
     native.checkQueries(data, this.kind.dimensions); // before others' searches become one with it
     const all = await this.#searches.add({ data, count, asked });
-    if (!isOne) return all;
-    const { explain, ...lists } = all;
-    const first = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, list[0]]));
-    return /** @type {SearchResult} */ (/** @type {unknown} */ (explain ? { ...first, explain } : first));
+    return isOne ? firstOf(all) : all;
   }
 
   /**
@@ -227,4 +253,14 @@ class IndexCore {
   }
 }
 
-module.exports = { IndexCore };
+/**
+ * What one query has found, of a call that gave no list of them.
+ * @param {SearchResults} all
+ * @returns {SearchResult}
+ */
+function firstOf({ explain, ...lists }) {
+  const first = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, list[0]]));
+  return /** @type {SearchResult} */ (/** @type {unknown} */ (explain ? { ...first, explain } : first));
+}
+
+module.exports = { IndexCore, firstOf };

@@ -6,6 +6,7 @@
 'use strict';
 const { randomBytes } = require('node:crypto');
 const { GPUError, invalid } = require('../../core');
+const { Marks, packMark, unpackMark } = require('../store');
 const { offLoop } = require('./lead-search');
 
 /** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
@@ -26,13 +27,15 @@ const { offLoop } = require('./lead-search');
  * @typedef {{ state: object|undefined, through: number,
  *   records: AsyncIterable<{ sequence: number, bytes: Uint8Array }> }} Recovered
  */
+/** `expect`: what its result will be. @typedef {{ mark: import('../store/marks').Mark, expect: () => number }} Marked */
 /** @typedef {{ file: string, rows: number, bytes: number }} Entry `bytes`: behind the rows */
 /**
+ * `marks`: of the writes that it has, in format 2, as marks.js dumps them.
  * @typedef {{ format: number, dimensions: number, metric: string, alive: string|null,
- *   segments: Entry[] }} State
+ *   segments: Entry[], marks?: unknown }} State
  */
 
-const kFormat = 1;
+const kFormat = 2; // 1: no record has a mark
 const kLogBytes = 64 << 20; // of records, before a checkpoint is made though no segment is full
 
 // A file that a crash left behind, unnamed by any checkpoint, may have any other name.
@@ -61,6 +64,8 @@ class Journal {
   /** @type {Promise<unknown>} the last write's end */
   #ended = Promise.resolve();
   #underWay = 0;
+  #marks = new Marks();
+  #isShared;
   /** @type {GPUError|undefined} why nothing is written any more: a record was not applied */
   #broken;
 
@@ -69,8 +74,10 @@ class Journal {
    * @param {Table} table
    * @param {Segments} segments
    * @param {{ dimensions: number, metric: string }} what
+   * @param {boolean} isShared whether writes have marks
    */
-  constructor(collection, table, segments, what) {
+  constructor(collection, table, segments, what, isShared = false) {
+    this.#isShared = isShared;
     this.#collection = collection;
     this.#table = table;
     this.#segments = segments;
@@ -83,10 +90,22 @@ class Journal {
     const state = /** @type {State|undefined} */ (given);
     this.#through = this.#last = through;
     if (state) await this.#adopt(state);
+    this.#marks = new Marks(state?.marks);
     for await (const { sequence, bytes } of records) {
-      this.#note(sequence, await this.#replay(sequence, bytes), bytes.length);
+      const marked = unpackMark(bytes);
+      this.#note(sequence, await this.#replay(sequence, marked?.rest ?? bytes), bytes.length);
+      if (marked) this.#marks.note(marked.mark, marked.result);
     }
-    if (!state) await this.#collection.checkpoint({ state: this.#state([]), files: [], through: this.#through });
+    if (state && !(this.#isShared && state.format < kFormat)) return;
+    // Before a record has a mark, which format 1 does not know.
+    const segments = state?.segments ?? [];
+    const files = [...segments.map(({ file }) => file), ...(this.#alive === null ? [] : [this.#alive])];
+    await this.#collection.checkpoint({ state: this.#state(segments), files, through: this.#through });
+  }
+
+  /** Which marked writes were done. */
+  get marks() {
+    return this.#marks;
   }
 
   /**
@@ -159,9 +178,10 @@ class Journal {
    * @param {() => Uint8Array[]} pack its record; throws where it can't be
    * @param {() => Result|Promise<Result>} apply
    * @param {(result: Result) => number|undefined} lastOf the number of its last row
+   * @param {Marked} [marked]
    * @returns {Promise<Result>}
    */
-  async write(ids, durable, pack, apply, lastOf) {
+  async write(ids, durable, pack, apply, lastOf, marked) {
     const before = this.#begun;
     /** @type {() => void} */
     let onBegun = () => {};
@@ -175,7 +195,11 @@ class Journal {
       if (this.#underWay > 1) await before;
       if (ids.some((id) => this.#pending.has(id))) await this.#ended.catch(() => {});
       if (this.#broken) throw this.#broken;
-      end = this.#record(ids, durable, pack(), apply, lastOf);
+      const pieces = pack();
+      const result = marked?.expect() ?? 0;
+      if (marked) pieces.unshift(packMark(marked.mark, result));
+      const note = marked && (() => this.#marks.note(marked.mark, result));
+      end = this.#record(ids, durable, pieces, apply, lastOf, note);
     } catch (error) {
       this.#underWay -= 1;
       throw error;
@@ -194,9 +218,10 @@ class Journal {
    * @param {Uint8Array[]} pieces
    * @param {() => Result|Promise<Result>} apply
    * @param {(result: Result) => number|undefined} lastOf
+   * @param {(() => void)|undefined} onApplied
    * @returns {Promise<Result>}
    */
-  #record(ids, durable, pieces, apply, lastOf) {
+  #record(ids, durable, pieces, apply, lastOf, onApplied) {
     const before = this.#ended.catch(() => {});
     const appended = this.#collection.append(pieces, durable === undefined ? {} : { durable }); // which may throw
     for (const id of ids) this.#pending.add(id);
@@ -207,6 +232,7 @@ class Journal {
         const result = await this.#apply(apply);
         const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
         this.#note(recorded.value, lastOf(result), bytes);
+        onApplied?.();
         return result;
       } finally {
         for (const id of ids) this.#pending.delete(id);
@@ -243,11 +269,13 @@ class Journal {
 
   /**
    * @param {Entry[]} segments
+   * @param {ReturnType<Marks['dump']>} [marks]
    * @returns {State}
    */
-  #state(segments) {
+  #state(segments, marks = this.#marks.dump()) {
     const { dimensions, metric } = this.#what;
-    return { format: kFormat, dimensions, metric, alive: this.#alive, segments };
+    const isMarked = this.#isShared || marks.length > 0;
+    return { format: isMarked ? kFormat : 1, dimensions, metric, alive: this.#alive, segments, ...(isMarked && { marks }) };
   }
 
   /** Files for sealed segments that have none, and a checkpoint, if there is anything new. */
@@ -262,6 +290,7 @@ class Journal {
     const kept = open ? this.#puts.filter(({ last }) => last >= open.firstNumber) : [];
     const through = kept.length ? kept[0].sequence - 1 : this.#last;
     const logged = this.#logged;
+    const marks = this.#marks.dump();
     const alive = sealed.map(({ place }) => new Uint8Array(this.#table.aliveOf(handle, place)));
     const held = sealed.map(({ name }) => this.#segments.enter(name, true));
     try {
@@ -277,7 +306,7 @@ class Journal {
     if (this.#alive !== null) await this.#collection.writeFile(this.#alive, alive);
     const files = entries.map(({ file }) => file);
     if (this.#alive !== null) files.push(this.#alive);
-    await this.#collection.checkpoint({ state: this.#state(entries), files, through });
+    await this.#collection.checkpoint({ state: this.#state(entries, marks), files, through });
     this.#through = through;
     this.#puts = this.#puts.filter(({ sequence }) => sequence > through);
     this.#logged -= logged;

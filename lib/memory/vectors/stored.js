@@ -53,4 +53,4 @@ async function openStored(owner, options) {
   }
 }
 
-module.exports = { openStored };
+module.exports = { checkName, openStored };

@@ -1,0 +1,309 @@
+// A store that all processes of a cluster call, as this process has it: its calls go to the owner, be that this very
+// process or another one, and those that the owner has not answered when it dies go to the next one.
+'use strict';
+const { randomBytes } = require('node:crypto');
+const net = require('node:net');
+const { setTimeout: wait } = require('node:timers/promises');
+const { nextId, settle, track } = require('../../call');
+const { asGpuError, GPUError, plainError } = require('../../core');
+const { Link } = require('./link');
+const { Server } = require('./server');
+
+/** @typedef {import('./host').StoreHost} StoreHost */
+/** @typedef {import('../../cluster/worker/shared-resources').SharedResources} SharedResources */
+/** @typedef {import('../../cluster/worker/shared-resources').Ownable} Ownable */
+/** @typedef {Record<string, unknown>} Call */
+/** @typedef {{ value: any, parts: Uint8Array[] }} Answer */
+/**
+ * @typedef {object} Waiting a call without an answer
+ * @property {number} id
+ * @property {Call} call
+ * @property {readonly ArrayBufferView[]} parts
+ * @property {number} tries
+ * @property {(answer: Answer) => void} resolve
+ * @property {(error: unknown) => void} reject
+ */
+/** @typedef {{ send: (waiting: Waiting) => void, cancel: (id: number) => void, close: () => void }} Route */
+
+const kMostTries = 50;
+const kAgainMs = 5;
+
+class SharedStore {
+  #key;
+  #resources;
+  #openHost;
+  #log;
+  /** @type {Route|undefined} */
+  #route;
+  #isConnecting = false;
+  /** @type {Map<number, Waiting>} in the order of the calls */
+  #waiting = new Map();
+  /** @type {{ host: StoreHost, server: Server, turn: number }|undefined} */
+  #owned;
+  #from = randomBytes(8).toString('hex');
+  #writes = 0;
+  /** @type {Set<number>} numbers of writes without an answer */
+  #open = new Set();
+  #isClosed = false;
+  /** @type {Set<(news: Record<string, any>) => void>} */
+  listeners = new Set();
+  handles = 0;
+
+  /**
+   * @param {{ key: string, resources: SharedResources, log: import('../../core/log').Logger, mayOwn: boolean,
+   *   openHost: (how: import('../../cluster/wire/resource-messages').OwnMessage) => Promise<StoreHost> }} parts
+   */
+  constructor({ key, resources, log, mayOwn, openHost }) {
+    this.#key = key;
+    this.#resources = resources;
+    this.#openHost = openHost;
+    this.#log = log;
+    resources.hold(key, { mayOwn, own: (how) => this.#own(how), disown: () => this.#disown() });
+  }
+
+  // ---- calls
+
+  /**
+   * @param {Call} call { name, and what it takes }
+   * @param {readonly ArrayBufferView[]} [parts] which nobody changes until the answer has come
+   * @returns {Promise<Answer>}
+   */
+  call(call, parts = []) {
+    return new Promise((resolve, reject) => this.#put({ id: nextId(), call, parts, tries: 0, resolve, reject }));
+  }
+
+  /**
+   * The same with a signal and a time, as a job has them.
+   * @param {Call} call
+   * @param {readonly ArrayBufferView[]} parts
+   * @param {{ signal?: AbortSignal, timeout?: number }} options
+   * @returns {Promise<Answer>}
+   */
+  callWithin(call, parts, { signal, timeout }) {
+    if (signal === undefined && timeout === undefined) return this.call(call, parts);
+    const id = nextId();
+    const resolve = (/** @type {Answer} */ answer) => settle(id, undefined, answer);
+    const reject = (/** @type {unknown} */ error) => settle(id, error, undefined);
+    const tracked = track(id, { signal, timeout }, undefined, asItIs, () => this.#route?.cancel(id));
+    this.#put({ id, call, parts, tries: 0, resolve, reject });
+    return tracked;
+  }
+
+  /**
+   * A write, which is done once, however often it goes to an owner.
+   * @param {Call} call
+   * @param {readonly ArrayBufferView[]} [parts]
+   * @returns {Promise<Answer>}
+   */
+  async write(call, parts) {
+    const number = ++this.#writes;
+    this.#open.add(number);
+    const [floor] = this.#open; // the first one is the lowest
+    try {
+      return await this.call({ ...call, mark: { from: this.#from, number, floor } }, parts);
+    } finally {
+      this.#open.delete(number);
+    }
+  }
+
+  /** @param {Waiting} waiting */
+  #put(waiting) {
+    if (this.#isClosed) {
+      waiting.reject(new GPUError('ERR_CLOSED', 'the store is closed'));
+      return;
+    }
+    this.#waiting.set(waiting.id, waiting);
+    if (this.#route) this.#send(this.#route, waiting);
+    else this.#connect();
+  }
+
+  /**
+   * @param {Route} route
+   * @param {Waiting} waiting
+   */
+  #send(route, waiting) {
+    try {
+      if (++waiting.tries > kMostTries)
+        throw new GPUError('ERR_WORKER_LOST', `its owner has died ${kMostTries} times while it was called`);
+      route.send(waiting);
+    } catch (error) {
+      this.#waiting.delete(waiting.id);
+      waiting.reject(error);
+    }
+  }
+
+  // ---- where they go
+
+  async #connect() {
+    if (this.#isConnecting) return;
+    this.#isConnecting = true;
+    try {
+      while (!this.#route && this.#waiting.size && !this.#isClosed) this.#route = await this.#find();
+      const route = this.#route;
+      if (route) for (const waiting of [...this.#waiting.values()]) this.#send(route, waiting);
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#isConnecting = false;
+    }
+  }
+
+  /** @returns {Promise<Route|undefined>} undefined: it has gone, and the coordinator will say who is next */
+  async #find() {
+    const { address, isMine, turn } = await this.#resources.claim(this.#key);
+    if (isMine) return this.#owned?.turn === turn ? this.#localRoute(this.#owned.host) : undefined;
+    const socket = await connectTo(address);
+    if (!socket) await wait(kAgainMs);
+    return socket && this.#remoteRoute(socket);
+  }
+
+  /**
+   * @param {StoreHost} host
+   * @returns {Route}
+   */
+  #localRoute(host) {
+    const who = {};
+    return {
+      send: ({ id, call, parts }) => {
+        const bytes = parts.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
+        host.call({ ...call, id }, bytes, who).then(
+          ({ value, parts: given = [] }) =>
+            this.#answer(id, {
+              value,
+              parts: given.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength)),
+            }),
+          (error) => this.#refuse(id, error),
+        );
+      },
+      cancel: (id) => host.cancel(id, who),
+      close: () => host.leave(who),
+    };
+  }
+
+  /**
+   * @param {import('node:net').Socket} socket
+   * @returns {Route}
+   */
+  #remoteRoute(socket) {
+    const link = new Link(socket, {
+      onFrame: ({ head, parts }) => {
+        const { id, value, error, news } = /** @type {any} */ (head);
+        if (news) this.#tell(news);
+        else if (error) this.#refuse(id, asGpuError(error));
+        else this.#answer(id, { value, parts });
+        if (!this.#waiting.size) link.unref();
+      },
+      onEnd: (error) => {
+        if (error) this.#log.error({ reason: error.message }, 'the owner of a store sent a frame that is none');
+        if (this.#route === route) this.#onLost();
+      },
+    });
+    /** @type {Route} */
+    const route = {
+      send: ({ id, call, parts }) => {
+        link.ref();
+        link.send({ ...call, id }, parts);
+      },
+      cancel: (id) => link.send({ cancel: id }),
+      close: () => link.end(),
+    };
+    return route;
+  }
+
+  #onLost() {
+    this.#route = undefined;
+    if (this.#waiting.size) this.#connect();
+  }
+
+  /**
+   * @param {number} id
+   * @param {Answer} answer
+   */
+  #answer(id, answer) {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    waiting?.resolve(answer);
+  }
+
+  /**
+   * @param {number} id
+   * @param {unknown} error
+   */
+  #refuse(id, error) {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    waiting?.reject(error);
+  }
+
+  /** @param {unknown} error there is no owner, and none will come */
+  #fail(error) {
+    const all = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject } of all) reject(asGpuError(plainError(error)));
+  }
+
+  /** @param {Record<string, unknown>} news */
+  #tell(news) {
+    for (const listener of this.listeners) listener(news);
+  }
+
+  // ---- this process owns it
+
+  /** @param {import('../../cluster/wire/resource-messages').OwnMessage} how */
+  async #own(how) {
+    const host = await this.#openHost(how);
+    const server = new Server(host, this.#log);
+    try {
+      const address = await server.listen(how.folder, this.#key, how.turn);
+      this.#owned = { host, server, turn: how.turn };
+      host.useNews((news) => {
+        server.tell(news);
+        this.#tell(news);
+      });
+      return address;
+    } catch (error) {
+      await host.close();
+      throw error;
+    }
+  }
+
+  async #disown() {
+    const owned = this.#owned;
+    this.#owned = undefined;
+    if (!owned) return;
+    this.#route = undefined;
+    owned.server.pause(); // what is called from now on is the next owner's to do
+    await owned.host.close();
+    await owned.server.close();
+  }
+
+  /** No handle is left. */
+  close() {
+    this.#isClosed = true;
+    this.#fail(new GPUError('ERR_CLOSED', 'the store is closed'));
+    this.#route?.close();
+    this.#route = undefined;
+    this.#resources.release(this.#key);
+  }
+}
+
+/** @param {unknown} answer */
+const asItIs = (answer) => /** @type {Answer} */ (answer);
+
+/**
+ * @param {string} address
+ * @returns {Promise<import('node:net').Socket|undefined>} undefined: nobody listens there
+ */
+function connectTo(address) {
+  return new Promise((resolve) => {
+    const socket = net.connect(address);
+    const onError = () => resolve(undefined);
+    socket.once('error', onError);
+    socket.once('connect', () => {
+      socket.off('error', onError);
+      resolve(socket);
+    });
+  });
+}
+
+module.exports = { SharedStore };

@@ -1,0 +1,83 @@
+// Clusters for the tests of shared memory: a primary in a child process with forks of its own, each of which runs what
+// a test hands it.
+'use strict';
+const { fork } = require('node:child_process');
+const { once } = require('node:events');
+const { childProgram } = require('./paths');
+
+class MemoryCluster {
+  #child;
+  #last = 0;
+  #waiting = new Map();
+  /** Pids by number of the worker; 0: the primary. */
+  pids = new Map();
+  exited = new Map();
+
+  constructor(options = {}, env = {}) {
+    this.#child = fork(childProgram('memory/cluster.js'), [], {
+      serialization: 'advanced',
+      env: { ...process.env, LOG_LEVEL: 'silent', ...env, SWITCHYARD_OPTIONS: JSON.stringify(options) },
+    });
+    this.pids.set(0, this.#child.pid);
+    this.#child.on('message', ({ id, value, error, exited, signal, code }) => {
+      if (exited !== undefined) {
+        this.exited.set(exited, signal ?? code);
+        for (const [number, { to, reject }] of this.#waiting)
+          if (to === exited) {
+            this.#waiting.delete(number);
+            reject(Object.assign(new Error('the worker has ended'), { code: 'GONE' }));
+          }
+        return;
+      }
+      const { resolve, reject } = this.#waiting.get(id) ?? {};
+      this.#waiting.delete(id);
+      if (error) reject?.(Object.assign(new Error(error.message), error));
+      else resolve?.(value);
+    });
+  }
+
+  #ask(message) {
+    return new Promise((resolve, reject) => {
+      const id = ++this.#last;
+      this.#waiting.set(id, { to: message.to, resolve, reject });
+      this.#child.send({ ...message, id });
+    });
+  }
+
+  /** Forks workers; gives their numbers. */
+  async fork(count) {
+    const numbers = [];
+    for (let i = 0; i < count; ++i) {
+      const { worker, pid } = await this.#ask({ fork: true });
+      this.pids.set(worker, pid);
+      numbers.push(worker);
+    }
+    return numbers;
+  }
+
+  /** Runs a function in a process: its first argument is what the processes keep. */
+  on(to, what, ...given) {
+    return this.#ask({ to, source: what.toString(), given });
+  }
+
+  /** Kills a process, and says when it has ended. */
+  async kill(worker) {
+    process.kill(this.pids.get(worker), 'SIGKILL');
+    while (worker && !this.exited.has(worker)) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  async end() {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    await this.on(0, ({ manager }) => manager.close());
+    this.#child.disconnect();
+    await once(this.#child, 'exit');
+  }
+
+  async killAll() {
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+module.exports = { MemoryCluster };
