@@ -73,12 +73,19 @@ class Resources {
    * @param {boolean} isLost whether the one before has died
    */
   #appoint(row, isLost) {
-    const owned = (/** @type {Member} */ member) => [...this.#rows.values()].filter(({ owner }) => owner === member).length;
+    const owned = (/** @type {Member} */ member) =>
+      [...this.#rows.values()].filter(({ owner }) => owner === member).length;
     const ranks = [...row.holders]
       .filter(([member]) => member.ask !== undefined && member.state !== 'gone')
       .map(([member, mayOwn]) => ({
         member,
-        rank: [Number(member.state === 'leaving'), Number(!mayOwn), Number(member.inProcess), owned(member), member.serial],
+        rank: [
+          Number(member.state === 'leaving'),
+          Number(!mayOwn),
+          Number(member.inProcess),
+          owned(member),
+          member.serial,
+        ],
       }))
       .sort((a, b) => compare(a.rank, b.rank));
     if (!ranks.length) return; // those that are left are about to go
@@ -107,7 +114,8 @@ class Resources {
    * @param {unknown} error
    */
   #refuse(row, error) {
-    for (const { member, id } of row.waiting.splice(0)) member.say({ type: 'answer-error', id, error: plainError(error) });
+    for (const { member, id } of row.waiting.splice(0))
+      member.say({ type: 'answer-error', id, error: plainError(error) });
   }
 
   /**

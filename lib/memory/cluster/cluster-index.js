@@ -58,7 +58,12 @@ class ClusterIndex {
    * @param {boolean} replaces
    */
   async put(ids, vectors, options, replaces) {
-    const { list, rows, metadata, durable = this.#durable } = checkPut(ids, vectors, options, this.kind.dimensions, replaces);
+    const {
+      list,
+      rows,
+      metadata,
+      durable = this.#durable,
+    } = checkPut(ids, vectors, options, this.kind.dimensions, replaces);
     if (!list.length) return;
     const call = { name: 'index.put', index: this.#index, ids: list, metadata, durable, replaces };
     const { value } = await this.#shared.write(call, [ownData(rows)]);

@@ -20,7 +20,7 @@ class ClusterMemory extends Memory {
 
   /** @param {{ shared: SharedStore, memory: Described, close: () => Promise<void> }} parts */
   constructor({ shared, memory, close }) {
-    super(undefined);
+    super(/** @type {never} */ (/** @type {unknown} */ (undefined))); // all that uses it is done here
     this.#shared = shared;
     this.#memory = memory;
     this.#close = close;

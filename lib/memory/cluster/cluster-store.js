@@ -29,7 +29,7 @@ class ClusterStore extends Store {
    *   retain: () => () => Promise<void> }} parts `retain`: one handle more, and what gives it back
    */
   constructor({ shared, path, durable, stats, close, retain }) {
-    super(undefined, path, durable, true);
+    super(/** @type {never} */ (/** @type {unknown} */ (undefined)), path, durable, true); // a reader needs no upkeep
     this.#shared = shared;
     this.#durable = durable;
     this.#stats = stats;

@@ -53,7 +53,13 @@ class HostIndexes {
     const { name, dimensions, metric, dtype } = index;
     let hosted = this.#open.get(name);
     if (!hosted) {
-      hosted = { kind: { dimensions, metric, dtype }, ready: this.#recover(index), core: undefined, users: new Set(), isChanged: true };
+      hosted = {
+        kind: { dimensions, metric, dtype },
+        ready: this.#recover(index),
+        core: undefined,
+        users: new Set(),
+        isChanged: true,
+      };
       const mine = hosted;
       hosted.ready.then(
         (core) => (mine.core = core),
@@ -75,7 +81,12 @@ class HostIndexes {
   async #recover({ name, dimensions, metric, dtype }) {
     await this.#closing.get(name);
     const collection = await collectionOf(this.#host.store, `index/${name}`);
-    const core = new IndexCore(ownerOf(this.#host.manager), { dimensions, metric, dtype }, {}, { collection, isShared: true });
+    const core = new IndexCore(
+      ownerOf(this.#host.manager),
+      { dimensions, metric, dtype },
+      {},
+      { collection, isShared: true },
+    );
     try {
       await core.recover();
       return core;

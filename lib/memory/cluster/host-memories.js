@@ -165,7 +165,9 @@ class HostMemories {
   }
 
   async #closeAll() {
-    await Promise.all([...this.#open.values()].map(({ ready }) => ready.then((memory) => memory.close()).catch(() => {})));
+    await Promise.all(
+      [...this.#open.values()].map(({ ready }) => ready.then((memory) => memory.close()).catch(() => {})),
+    );
     await Promise.all(this.#closing.values());
     this.#open.clear();
   }

@@ -40,7 +40,8 @@ function unpackResults({ value: { ids, hasVectors, metadata, explain }, parts },
       dtype: 'float32',
     }));
   // JSON has no word for undefined, either.
-  if (metadata) results.metadata = metadata.map((/** @type {unknown[]} */ list) => list.map((each) => each ?? undefined));
+  if (metadata)
+    results.metadata = metadata.map((/** @type {unknown[]} */ list) => list.map((each) => each ?? undefined));
   if (explain) results.explain = explain;
   return results;
 }

@@ -113,7 +113,9 @@ function unpackMark(bytes) {
 function readMark(value) {
   const { from, number, floor } = /** @type {Partial<Mark>} */ (value ?? {});
   const isMark =
-    typeof from === 'string' && kFrom.test(from) && [number, floor].every((each) => Number.isSafeInteger(each) && Number(each) >= 0);
+    typeof from === 'string' &&
+    kFrom.test(from) &&
+    [number, floor].every((each) => Number.isSafeInteger(each) && Number(each) >= 0);
   return isMark ? { from, number: Number(number), floor: Number(floor) } : undefined;
 }
 

@@ -275,7 +275,14 @@ class Journal {
   #state(segments, marks = this.#marks.dump()) {
     const { dimensions, metric } = this.#what;
     const isMarked = this.#isShared || marks.length > 0;
-    return { format: isMarked ? kFormat : 1, dimensions, metric, alive: this.#alive, segments, ...(isMarked && { marks }) };
+    return {
+      format: isMarked ? kFormat : 1,
+      dimensions,
+      metric,
+      alive: this.#alive,
+      segments,
+      ...(isMarked && { marks }),
+    };
   }
 
   /** Files for sealed segments that have none, and a checkpoint, if there is anything new. */

@@ -149,7 +149,7 @@ test('another kind of index under the name, and one of a newer version', async (
     message: expect.stringMatching(/4 dimensions and the metric 'dot', not 5/),
   });
   const { state } = await collection.recover();
-  await collection.checkpoint({ state: { ...state, format: 2 }, files: [], through: 0 });
+  await collection.checkpoint({ state: { ...state, format: 3 }, files: [], through: 0 });
   await expect(open(collection)).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
 });
 
