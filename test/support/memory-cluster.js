@@ -3,6 +3,8 @@
 'use strict';
 const { fork } = require('node:child_process');
 const { once } = require('node:events');
+const fs = require('node:fs');
+const path = require('node:path');
 const { childProgram } = require('./paths');
 
 class MemoryCluster {
@@ -19,6 +21,10 @@ class MemoryCluster {
       env: { ...process.env, LOG_LEVEL: 'silent', ...env, SWITCHYARD_OPTIONS: JSON.stringify(options) },
     });
     this.pids.set(0, this.#child.pid);
+    this.#child.on('exit', () => {
+      for (const { reject } of this.#waiting.values()) reject(new Error('the primary has ended'));
+      this.#waiting.clear();
+    });
     this.#child.on('message', ({ id, value, error, exited, signal, code }) => {
       if (exited !== undefined) {
         this.exited.set(exited, signal ?? code);
@@ -44,20 +50,39 @@ class MemoryCluster {
     });
   }
 
-  /** Forks workers; gives their numbers. */
-  async fork(count) {
+  /** Forks workers, with this environment beside their own; gives their numbers. */
+  async fork(count, env = {}) {
     const numbers = [];
     for (let i = 0; i < count; ++i) {
-      const { worker, pid } = await this.#ask({ fork: true });
+      const { worker, pid } = await this.#ask({ fork: env });
       this.pids.set(worker, pid);
       numbers.push(worker);
     }
     return numbers;
   }
 
+  /** The workers that have not ended. */
+  get workers() {
+    return [...this.pids.keys()].filter((worker) => worker && !this.exited.has(worker));
+  }
+
   /** Runs a function in a process: its first argument is what the processes keep. */
   on(to, what, ...given) {
     return this.#ask({ to, source: what.toString(), given });
+  }
+
+  /** The process that has a store open, by its folder: its lock is open there alone. 0: the primary. */
+  ownerOf(folder) {
+    const lock = path.join(fs.realpathSync(folder), 'lock');
+    for (const [worker, pid] of this.pids) if (!this.exited.has(worker) && hasOpen(pid, lock)) return worker;
+    return undefined;
+  }
+
+  /** Where what lies in no store is, once there is any. */
+  folderOnMemory(memory = '/dev/shm') {
+    const [cluster] = fs.readdirSync(memory).filter((name) => name.includes(`-${this.pids.get(0)}-`));
+    const [store] = fs.readdirSync(path.join(memory, cluster)).filter((name) => name.startsWith('store-'));
+    return path.join(memory, cluster, store);
   }
 
   /** Kills a process, and says when it has ended. */
@@ -73,10 +98,26 @@ class MemoryCluster {
     await once(this.#child, 'exit');
   }
 
+  /** The primary, which its workers don't outlive. */
   async killAll() {
     const ended = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
     await ended;
+  }
+}
+
+/** Whether a process has a file open; not so once it has gone. */
+function hasOpen(pid, file) {
+  try {
+    return fs.readdirSync(`/proc/${pid}/fd`).some((fd) => {
+      try {
+        return fs.readlinkSync(`/proc/${pid}/fd/${fd}`) === file;
+      } catch {
+        return false; // it was closed meanwhile
+      }
+    });
+  } catch {
+    return false;
   }
 }
 

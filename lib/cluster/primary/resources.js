@@ -15,6 +15,7 @@ const { ClusterFolder } = require('./cluster-folder');
  * @property {string|undefined} address undefined: there is no owner, or it is not ready yet, or not any more
  * @property {Map<Member, boolean>} holders those that have it open, and whether they may own it
  * @property {{ member: Member, id: number }[]} waiting for an owner
+ * @property {{ member: Member, id: number }[]} closing who wait for it to be closed
  */
 
 class Resources {
@@ -45,7 +46,7 @@ class Resources {
         this.#disowned(member, message);
         break;
       case 'released':
-        this.#released(member, message.key);
+        this.#released(member, message);
         break;
     }
   }
@@ -57,7 +58,7 @@ class Resources {
   #claim(member, { id, key, mayOwn }) {
     let row = this.#rows.get(key);
     if (!row) {
-      row = { key, turn: 0, owner: undefined, address: undefined, holders: new Map(), waiting: [] };
+      row = { key, turn: 0, owner: undefined, address: undefined, holders: new Map(), waiting: [], closing: [] };
       this.#rows.set(key, row);
     }
     row.holders.set(member, mayOwn);
@@ -141,19 +142,30 @@ class Resources {
     if (!row || row.owner !== member || row.turn !== turn) return;
     row.owner = row.address = undefined;
     if (error) this.#refuse(row, error);
+    this.#tellClosed(row);
     if (!row.holders.size) this.#rows.delete(key);
     else if (!error) this.#appoint(row, false);
   }
 
   /**
    * @param {Member} member
-   * @param {string} key
+   * @param {import('../wire/resource-messages').ReleasedMessage} message
    */
-  #released(member, key) {
+  #released(member, { id, key }) {
     const row = this.#rows.get(key);
-    if (!row?.holders.delete(member)) return;
+    if (!row?.holders.delete(member)) {
+      member.say({ type: 'answer', id, answer: null });
+      return;
+    }
     row.waiting = row.waiting.filter((each) => each.member !== member);
-    this.#endUnheld(row);
+    row.closing.push({ member, id });
+    if (row.holders.size) this.#tellClosed(row);
+    else this.#endUnheld(row);
+  }
+
+  /** @param {Row} row that is closed, or that others have open */
+  #tellClosed(row) {
+    for (const { member, id } of row.closing.splice(0)) member.say({ type: 'answer', id, answer: null });
   }
 
   /**
@@ -163,6 +175,7 @@ class Resources {
   #endUnheld(row) {
     if (row.holders.size) return;
     if (!row.owner) {
+      this.#tellClosed(row);
       this.#rows.delete(row.key);
     } else if (row.address !== undefined) {
       row.address = undefined;
@@ -177,7 +190,11 @@ class Resources {
       const wasOwner = row.owner === member;
       row.holders.delete(member);
       row.waiting = row.waiting.filter((each) => each.member !== member);
-      if (wasOwner) row.owner = row.address = undefined;
+      if (wasOwner) {
+        row.owner = row.address = undefined;
+        // Most see it by their sockets; one that has just connected may not.
+        for (const holder of row.holders.keys()) holder.say({ type: 'gone', key: row.key, turn: row.turn });
+      }
       if (!row.holders.size) this.#endUnheld(row);
       else if (!row.owner) this.#appoint(row, true);
     }

@@ -24,7 +24,7 @@ const { kTypeAt, kNumberAt } = protocol;
 /**
  * What is said with a number that its answer comes back with, without that.
  * @typedef {Omit<import('../wire/messages').ProgramMessage, 'id'>|Omit<import('../wire/messages').QueryMessage, 'id'>
- *   |import('./named-tensors').NameQuestion|Omit<import('../wire/resource-messages').ClaimMessage, 'id'>} Question
+ *   |import('./named-tensors').NameQuestion|import('./shared-resources').HolderQuestion} Question
  */
 /**
  * @typedef {object} ConnectionParts
@@ -212,6 +212,7 @@ class CoordinatorConnection {
         break;
       case 'own':
       case 'disown':
+      case 'gone':
         this.parts.onResource(message);
         break;
       case 'end':

@@ -11,6 +11,11 @@ const { GPUError, plainError } = require('../../core');
  * @property {boolean} mayOwn whether it may be chosen while there is another one
  * @property {(how: OwnMessage) => Promise<string>} own resolves to where it listens
  * @property {() => Promise<void>} disown
+ * @property {(turn: number) => void} gone the owner of that turn has died
+ */
+/**
+ * @typedef {Omit<import('../wire/resource-messages').ClaimMessage, 'id'>
+ *   | Omit<import('../wire/resource-messages').ReleasedMessage, 'id'>} HolderQuestion
  */
 /** @typedef {{ turn: number, ready: Promise<unknown>, what: Ownable }} Owned */
 
@@ -35,9 +40,13 @@ class SharedResources {
     this.#held.set(key, what);
   }
 
-  /** @param {string} key nobody in this process has it open any more; who owns it goes on for the others */
-  release(key) {
-    if (this.#held.delete(key)) this.#connection.say({ type: 'released', key });
+  /**
+   * Nobody in this process has it open any more: who owns it goes on for the others, or closes it.
+   * @param {string} key
+   * @returns {Promise<void>} once it is closed, or others have it open
+   */
+  async release(key) {
+    if (this.#held.delete(key)) await this.#connection.request({ type: 'released', key });
   }
 
   /**
@@ -55,7 +64,8 @@ class SharedResources {
   /** @param {ToHolder} message */
   onMessage(message) {
     if (message.type === 'own') this.#own(message);
-    else this.#disown(message.key, message.turn);
+    else if (message.type === 'disown') this.#disown(message.key, message.turn);
+    else this.#held.get(message.key)?.gone(message.turn);
   }
 
   /** @param {OwnMessage} message */
@@ -90,7 +100,7 @@ class SharedResources {
   /** This process leaves the cluster: what it owns is another's. */
   async close() {
     this.#isClosed = true;
-    for (const key of [...this.#held.keys()]) this.release(key);
+    for (const key of [...this.#held.keys()]) this.release(key).catch(() => {}); // the coordinator may have gone
     await Promise.all([...this.#owned].map(([key, { turn }]) => this.#disown(key, turn)));
   }
 }

@@ -70,10 +70,10 @@ function sharedOf(manager, key, folderOf, opening) {
  * @param {string} key
  * @param {SharedStore} shared
  */
-function letGo(manager, key, shared) {
+async function letGo(manager, key, shared) {
   if (--shared.handles > 0) return;
   open.get(manager)?.delete(key);
-  shared.close();
+  await shared.close();
 }
 
 /**
@@ -110,10 +110,10 @@ async function openShared(manager, key, folderOf, opening, shown) {
       shared.handles += 1;
       return close;
     };
-    const close = async () => letGo(manager, key, shared);
+    const close = () => letGo(manager, key, shared);
     return new ClusterStore({ shared, path: shown, durable: opening.durable, stats: value.store, retain, close });
   } catch (error) {
-    letGo(manager, key, shared);
+    await letGo(manager, key, shared);
     throw error;
   }
 }

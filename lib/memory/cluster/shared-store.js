@@ -23,7 +23,9 @@ const { Server } = require('./server');
  * @property {(answer: Answer) => void} resolve
  * @property {(error: unknown) => void} reject
  */
-/** @typedef {{ send: (waiting: Waiting) => void, cancel: (id: number) => void, close: () => void }} Route */
+/**
+ * @typedef {{ turn: number, send: (waiting: Waiting) => void, cancel: (id: number) => void, close: () => void }} Route
+ */
 
 const kMostTries = 50;
 const kAgainMs = 5;
@@ -45,6 +47,7 @@ class SharedStore {
   /** @type {Set<number>} numbers of writes without an answer */
   #open = new Set();
   #isClosed = false;
+  #goneTurn = 0; // that of the last owner that has died
   /** @type {Set<(news: Record<string, any>) => void>} */
   listeners = new Set();
   handles = 0;
@@ -58,7 +61,12 @@ class SharedStore {
     this.#resources = resources;
     this.#openHost = openHost;
     this.#log = log;
-    resources.hold(key, { mayOwn, own: (how) => this.#own(how), disown: () => this.#disown() });
+    resources.hold(key, {
+      mayOwn,
+      own: (how) => this.#own(how),
+      disown: () => this.#disown(),
+      gone: (turn) => this.#onGone(turn),
+    });
   }
 
   // ---- calls
@@ -138,7 +146,11 @@ class SharedStore {
     if (this.#isConnecting) return;
     this.#isConnecting = true;
     try {
-      while (!this.#route && this.#waiting.size && !this.#isClosed) this.#route = await this.#find();
+      while (!this.#route && this.#waiting.size && !this.#isClosed) {
+        const found = await this.#find();
+        if (found && found.turn > this.#goneTurn) this.#route = found;
+        else found?.close();
+      }
       const route = this.#route;
       if (route) for (const waiting of [...this.#waiting.values()]) this.#send(route, waiting);
     } catch (error) {
@@ -151,19 +163,21 @@ class SharedStore {
   /** @returns {Promise<Route|undefined>} undefined: it has gone, and the coordinator will say who is next */
   async #find() {
     const { address, isMine, turn } = await this.#resources.claim(this.#key);
-    if (isMine) return this.#owned?.turn === turn ? this.#localRoute(this.#owned.host) : undefined;
+    if (isMine) return this.#owned?.turn === turn ? this.#localRoute(this.#owned.host, turn) : undefined;
     const socket = await connectTo(address);
     if (!socket) await wait(kAgainMs);
-    return socket && this.#remoteRoute(socket);
+    return socket && this.#remoteRoute(socket, turn);
   }
 
   /**
    * @param {StoreHost} host
+   * @param {number} turn
    * @returns {Route}
    */
-  #localRoute(host) {
+  #localRoute(host, turn) {
     const who = {};
     return {
+      turn,
       send: ({ id, call, parts }) => {
         const bytes = parts.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
         host.call({ ...call, id }, bytes, who).then(
@@ -182,9 +196,10 @@ class SharedStore {
 
   /**
    * @param {import('node:net').Socket} socket
+   * @param {number} turn
    * @returns {Route}
    */
-  #remoteRoute(socket) {
+  #remoteRoute(socket, turn) {
     const link = new Link(socket, {
       onFrame: ({ head, parts }) => {
         const { id, value, error, news } = /** @type {any} */ (head);
@@ -200,6 +215,7 @@ class SharedStore {
     });
     /** @type {Route} */
     const route = {
+      turn,
       send: ({ id, call, parts }) => {
         link.ref();
         link.send({ ...call, id }, parts);
@@ -208,6 +224,15 @@ class SharedStore {
       close: () => link.end(),
     };
     return route;
+  }
+
+  /** @param {number} turn of an owner that has died */
+  #onGone(turn) {
+    this.#goneTurn = Math.max(turn, this.#goneTurn);
+    const route = this.#route;
+    if (!route || route.turn > turn) return;
+    this.#onLost();
+    route.close();
   }
 
   #onLost() {
@@ -277,13 +302,13 @@ class SharedStore {
     await owned.server.close();
   }
 
-  /** No handle is left. */
-  close() {
+  /** No handle is left; resolves once it is closed, where no other process has it open. */
+  async close() {
     this.#isClosed = true;
     this.#fail(new GPUError('ERR_CLOSED', 'the store is closed'));
     this.#route?.close();
     this.#route = undefined;
-    this.#resources.release(this.#key);
+    await this.#resources.release(this.#key).catch(() => {}); // its coordinator has gone, and closed it
   }
 }
 

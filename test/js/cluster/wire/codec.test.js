@@ -89,6 +89,7 @@ const toMember = [
   { type: 'where', number: 1, text: 'it was running on 1-cpu-0' },
   { type: 'own', key: 'store:/data', turn: 3, folder: '/dev/shm/switchyard', isLost: true },
   { type: 'disown', key: 'store:/data', turn: 3 },
+  { type: 'gone', key: 'store:/data', turn: 3 },
   { type: 'end', reason: 'device-lost' },
   { type: 'bye', reason: 'nonsense' },
 ];
@@ -134,7 +135,7 @@ const toCoordinator = [
   { type: 'owned', key: 'store:/data', turn: 3, address: '/dev/shm/switchyard/1' },
   { type: 'disowned', key: 'store:/data', turn: 3 },
   { type: 'disowned', key: 'store:/data', turn: 3, error: { code: 'ERR_LOCKED', message: 'it is locked' } },
-  { type: 'released', key: 'store:/data' },
+  { type: 'released', id: 1, key: 'store:/data' },
 ];
 
 describe.each([

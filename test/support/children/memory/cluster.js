@@ -28,10 +28,14 @@ if (cluster.isPrimary) {
   process.on('message', (message) => {
     const { to, fork } = message;
     if (fork) {
-      const worker = cluster.fork();
+      const worker = cluster.fork(fork);
       process.send({ id: message.id, value: { worker: worker.id, pid: worker.process.pid } });
-    } else if (to) cluster.workers[to].send(message, (error) => error && process.send({ id: message.id, error: {} }));
-    else run(message, (answer) => process.send(answer));
+    } else if (to) {
+      const worker = cluster.workers[to];
+      const gone = () => process.send({ id: message.id, error: { code: 'GONE', message: 'the worker has ended' } });
+      if (worker?.isConnected()) worker.send(message, (error) => error && gone());
+      else gone();
+    } else run(message, (answer) => process.send(answer));
   });
   process.on('disconnect', () => process.exit());
 } else {
