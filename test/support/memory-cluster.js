@@ -2,6 +2,7 @@
 // a test hands it.
 'use strict';
 const { fork } = require('node:child_process');
+const { createHash } = require('node:crypto');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
@@ -78,11 +79,11 @@ class MemoryCluster {
     return undefined;
   }
 
-  /** Where what lies in no store is, once there is any. */
-  folderOnMemory(memory = '/dev/shm') {
-    const [cluster] = fs.readdirSync(memory).filter((name) => name.includes(`-${this.pids.get(0)}-`));
-    const [store] = fs.readdirSync(path.join(memory, cluster)).filter((name) => name.startsWith('store-'));
-    return path.join(memory, cluster, store);
+  /** Where an index lies that is in no store, by its name. */
+  folderOnMemory(name, memory = '/dev/shm') {
+    const [folder] = fs.readdirSync(memory).filter((each) => each.includes(`-${this.pids.get(0)}-`));
+    const store = createHash('sha256').update(`index:${name}`).digest('hex').slice(0, 32);
+    return path.join(memory, folder, `store-${store}`);
   }
 
   /** Kills a process, and says when it has ended. */

@@ -26,7 +26,8 @@ const { string, flag, count, optional } = require('./shapes');
  * - disown: nobody has it open any more
  * - gone: its owner of that turn has died: what it has not answered, it never will
  * @typedef {{ type: 'own', key: string, turn: number, folder: string, isLost: boolean }} OwnMessage
- * @typedef {OwnMessage | { type: 'disown'|'gone', key: string, turn: number }} ToHolder
+ * @typedef {OwnMessage | { type: 'disown', key: string, turn: number }
+ *   | { type: 'gone', key: string, turn: number }} ToHolder
  */
 /** @typedef {{ address: string, turn: number, isMine: boolean }} OwnerAnswer */
 

@@ -89,7 +89,7 @@ class ClusterIndex {
    */
   async has(id) {
     const [checked] = checkIds([id], 'id');
-    return (await this.#shared.call({ name: 'index.has', index: this.#index, id: checked })).value;
+    return (await this.#shared.call({ name: 'index.has', index: this.#index, of: checked })).value;
   }
 
   /**

@@ -144,7 +144,7 @@ class HostIndexes {
         const { vectors, metadata } = (await of(call, who)).get(call.ids);
         return { value: metadata, parts: [vectors.data] };
       },
-      'index.has': async (call, _parts, { who }) => ({ value: (await of(call, who)).has(call.id) }),
+      'index.has': async (call, _parts, { who }) => ({ value: (await of(call, who)).has(call.of) }),
       'index.search': async (call, [queries], { who, signal }) => {
         const core = await of(call, who);
         const { count, given, isCancelable } = call;
