@@ -6,6 +6,7 @@ const { createHash } = require('node:crypto');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
+const { setTimeout: wait } = require('node:timers/promises');
 const { childProgram } = require('./paths');
 
 class MemoryCluster {
@@ -89,7 +90,22 @@ class MemoryCluster {
   /** Kills a process, and says when it has ended. */
   async kill(worker) {
     process.kill(this.pids.get(worker), 'SIGKILL');
-    while (worker && !this.exited.has(worker)) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (worker && !this.exited.has(worker)) await wait(5);
+  }
+
+  /**
+   * Kills the owners of a store one after the other, but for those that are spared; another process opens it each time.
+   */
+  async killOwners(folder, count, spared, open) {
+    for (let kills = 0; kills < count;) {
+      await wait(200 + Math.random() * 300);
+      const owner = this.ownerOf(folder);
+      if (owner === undefined || spared.includes(owner)) continue;
+      await this.kill(owner);
+      kills += 1;
+      const [next] = await this.fork(1);
+      await open(next);
+    }
   }
 
   async end() {

@@ -3,7 +3,7 @@
 // cluster has it open.
 'use strict';
 const { invalid } = require('../../core');
-const { collectionOf, readMark } = require('../store');
+const { collectionOf } = require('../store');
 const { IndexCore } = require('../vectors/index-core');
 const { ownerOf } = require('../vectors/owner');
 const { numberOf, packResults, floatsOf } = require('./numbers');

@@ -23,8 +23,8 @@ const partsOn = (owner) => ({
   loadModel: (/** @type {unknown} */ source) => loadModelOn(owner, source, undefined),
   createIndex: (/** @type {object} */ options) =>
     /** @type {Promise<import('./memory').Index>} */ (/** @type {unknown} */ (createIndexOn(owner, options))),
-  openStore: (/** @type {unknown} */ path) =>
-    /** @type {Promise<import('./create-memory').Store>} */ (/** @type {unknown} */ (openStore(path))),
+  openStore: (/** @type {unknown} */ folder) =>
+    /** @type {Promise<import('./create-memory').Store>} */ (/** @type {unknown} */ (openStore(folder))),
 });
 
 /**

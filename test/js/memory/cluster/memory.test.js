@@ -2,7 +2,6 @@
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
-const { setTimeout: wait } = require('node:timers/promises');
 const { MemoryCluster } = require('../../../support/memory-cluster');
 const { rounds } = require('../../../support/rounds');
 const { makeModel, writeModel, temporaryFolder } = require('../../../support/text/models');
@@ -70,7 +69,7 @@ test.each([
   expect(await cluster.on(b, recall, texts[0], { filter: { by: 0 } })).toMatchObject([{ id: 'd2' }]);
   expect(await cluster.on(0, ({ kept }) => kept.memory.stats())).toMatchObject({ documents: 3 });
   expect(await cluster.on(b, ({ kept }) => kept.memory.forget({ ids: ['d0', 'zz'] }))).toBe(1);
-  expect(await cluster.on(a, ({ kept }) => kept.memory.forget({ filter: { by: b } }))).toBe(1);
+  expect(await cluster.on(a, ({ kept }, by) => kept.memory.forget({ filter: { by } }), b)).toBe(1);
   expect((await cluster.on(0, recall, 'x', {})).map(({ id }) => id)).toEqual(['d2']);
 });
 
@@ -124,10 +123,10 @@ async function answerOf(worker, call) {
 test('owners are killed while others remember and recall: what was acknowledged is there', async () => {
   const options = { model, chunk, path: path.join(root, 'killed') };
   for (const worker of [a, b, shy]) await cluster.on(worker, open, options);
-  const churn = async ({ kept }, ms) => {
-    const end = performance.now() + ms;
+  const churn = async ({ kept }) => {
+    kept.isEnding = false;
     const there = new Map();
-    for (let i = 0; performance.now() < end; ++i) {
+    for (let i = 0; !kept.isEnding; ++i) {
       const id = `d${i % 20}`;
       if (i % 6 === 5) {
         await kept.memory.forget({ ids: [id] });
@@ -140,22 +139,15 @@ test('owners are killed while others remember and recall: what was acknowledged 
     }
     return [...there];
   };
-  let [kills, ended] = [0, false];
-  const running = cluster.on(shy, churn, rounds(5000, 60_000)).finally(() => (ended = true));
+  const running = cluster.on(shy, churn);
   running.catch(() => {});
-  while (!ended) {
-    await wait(400 + Math.random() * 300);
-    const owner = cluster.ownerOf(options.path);
-    if (owner === undefined || owner === shy) continue;
-    await cluster.kill(owner);
-    kills += 1;
-    const [next] = await cluster.fork(1);
-    await cluster.on(next, open, options);
-  }
+  await cluster.killOwners(options.path, rounds(2, 30), [shy], (next) => cluster.on(next, open, options));
+  [a, b] = cluster.workers.filter((worker) => worker !== shy);
+  await cluster.on(shy, ({ kept }) => {
+    kept.isEnding = true;
+  });
   const there = new Map(await running);
-  expect(kills).toBeGreaterThan(1);
   const found = await cluster.on(shy, recall, 'x', { k: 1000 });
   const versions = new Map(found.map(({ id, metadata: { i } }) => [id, i]));
   expect([...versions].sort()).toEqual([...there].sort());
-  [a, b] = cluster.workers.filter((worker) => worker !== shy);
 });

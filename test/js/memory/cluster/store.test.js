@@ -37,6 +37,9 @@ const close = ({ kept }) => kept.store?.close();
 const openAll = async (...workers) => {
   for (const worker of workers) expect(await cluster.on(worker, open, at())).toBe(true);
 };
+const stop = ({ kept }) => {
+  kept.isEnding = true;
+};
 const put = ({ kept }, key, value, options) => kept.store.put(key, value, options);
 const get = async ({ kept }, key) => (await kept.store.get(key))?.toString();
 
@@ -62,10 +65,10 @@ test('values of every size come through, and with a time to live they go', async
     const sums = [];
     for (const length of lengths) {
       const value = randomBytes(length);
-      const put = kept.store.put(`v${length}`, value);
+      const putting = kept.store.put(`v${length}`, value);
       const sum = createHash('sha256').update(value).digest('hex');
       value.fill(0); // it is the caller's again
-      await put;
+      await putting;
       sums.push(sum);
     }
     return sums;
@@ -210,12 +213,12 @@ test('stats, verify and snapshot are the owner’s', async () => {
 });
 
 /** Puts and deletes of keys of its own, each of which must be as in a store without deaths. */
-const churn = async ({ kept }, own, ms) => {
+const churn = async ({ kept }, own) => {
+  kept.isEnding = false;
   const { store } = kept;
-  const end = performance.now() + ms;
   const there = new Map();
   let calls = 0;
-  for (let i = 0; performance.now() < end; ++i) {
+  for (let i = 0; !kept.isEnding; ++i) {
     const key = `${own}-${i % 50}`;
     if (i % 3 === 2) {
       const was = await store.delete(key);
@@ -233,28 +236,17 @@ const churn = async ({ kept }, own, ms) => {
 
 test('owners are killed while others write: nothing is lost, each write is done once', async () => {
   await openAll(a, b, shy, 0);
-  const ms = rounds(4000, 60_000);
-  const running = [0, shy].map((worker) => cluster.on(worker, churn, `w${worker}`, ms));
-  let kills = 0;
-  let ended = false;
-  const all = Promise.all(running).finally(() => (ended = true));
+  const running = [0, shy].map((worker) => cluster.on(worker, churn, `w${worker}`));
+  const all = Promise.all(running);
   all.catch(() => {});
-  while (!ended) {
-    await wait(200 + Math.random() * 300);
-    const owner = cluster.ownerOf(at());
-    if (owner === undefined || owner === 0 || owner === shy) continue;
-    await cluster.kill(owner);
-    kills += 1;
-    const [next] = await cluster.fork(1);
-    await openAll(next);
-  }
+  await cluster.killOwners(at(), rounds(3, 60), [0, shy], (next) => openAll(next));
+  [a, b] = cluster.workers.filter((worker) => worker !== shy);
+  for (const worker of [0, shy]) await cluster.on(worker, stop);
   const results = await all;
-  expect(kills).toBeGreaterThan(2);
   const expected = new Map(results.flatMap(({ there }) => there));
   const keys = await cluster.on(0, ({ kept }) => kept.store.list({ limit: 10_000 }));
   expect(keys).toEqual([...expected.keys()].sort());
   for (const key of keys) expect(await cluster.on(shy, get, key)).toBe(expected.get(key));
-  [a, b] = cluster.workers;
 });
 
 test('a process that dies in the middle of a write leaves the store and the others well', async () => {

@@ -29,7 +29,9 @@ if (cluster.isPrimary) {
     const { to, fork } = message;
     if (fork) {
       const worker = cluster.fork(fork);
-      process.send({ id: message.id, value: { worker: worker.id, pid: worker.process.pid } });
+      worker.once('online', () => {
+        process.send({ id: message.id, value: { worker: worker.id, pid: worker.process.pid } });
+      });
     } else if (to) {
       const worker = cluster.workers[to];
       const gone = () => process.send({ id: message.id, error: { code: 'GONE', message: 'the worker has ended' } });
