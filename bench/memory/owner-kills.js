@@ -28,7 +28,7 @@ const kDimensions = Number(options.dimensions);
 const kRate = Number(options.rate) / 2; // of each of the two
 const kStandBy = 3; // processes that may own it
 const kBatch = 1000;
-const manager = gpu.createGPUClusterManager();
+const manager = gpu.createGPUClusterManager({ contextTypes: ['cpu'], contextsPerWorker: 1 });
 
 async function open() {
   await manager.ready; // before anything that holds the event loop

@@ -36,8 +36,8 @@ export interface IndexOptions {
    */
   store?: Store;
   /**
-   * What the index is called in its store: 1 to 200 bytes. Without a store, on a manager: one index for all processes of
-   * the cluster, which ends with it; another `dimensions`, `metric` or `dtype` than it has is refused.
+   * What the index is called in its store: 1 to 200 bytes. Without a store, on a manager: one index for all processes
+   * of the cluster, which ends with it; another `dimensions`, `metric` or `dtype` than it has is refused.
    */
   name?: string;
 }

@@ -1,4 +1,4 @@
-// What a cluster has once, as this process knows it: what it has open, and what it owns because the coordinator says so.
+// What a cluster has once, as this process knows it: what it has open, and what it owns by the coordinator's word.
 'use strict';
 const { GPUError, plainError } = require('../../core');
 

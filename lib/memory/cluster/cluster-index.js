@@ -9,6 +9,10 @@ const { wordOf, floatsOf, unpackResults } = require('./numbers');
 
 /** @typedef {import('./shared-store').SharedStore} SharedStore */
 /** @typedef {import('../vectors/index-core').Kind} Kind */
+/**
+ * @template Value
+ * @typedef {import('./shared-store').Answer<Value>} Answer
+ */
 /** @typedef {ReturnType<import('../vectors/index-core').IndexCore['stats']>} Stats */
 
 class ClusterIndex {
@@ -66,7 +70,7 @@ class ClusterIndex {
     } = checkPut(ids, vectors, options, this.kind.dimensions, replaces);
     if (!list.length) return;
     const call = { name: 'index.put', index: this.#index, ids: list, metadata, durable, replaces };
-    const { value } = await this.#shared.write(call, [ownData(rows)]);
+    const { value } = /** @type {Answer<number>} */ (await this.#shared.write(call, [ownData(rows)]));
     this.#size = value;
   }
 
@@ -78,7 +82,8 @@ class ClusterIndex {
   async remove(ids, options) {
     const { list, durable = this.#durable } = checkRemoval(ids, options);
     if (!list.length) return 0;
-    const { value } = await this.#shared.write({ name: 'index.remove', index: this.#index, ids: list, durable });
+    const call = { name: 'index.remove', index: this.#index, ids: list, durable };
+    const { value } = /** @type {Answer<{ count: number, size: number }>} */ (await this.#shared.write(call));
     this.#size = value.size;
     return value.count;
   }
@@ -89,7 +94,8 @@ class ClusterIndex {
    */
   async has(id) {
     const [checked] = checkIds([id], 'id');
-    return (await this.#shared.call({ name: 'index.has', index: this.#index, of: checked })).value;
+    const call = { name: 'index.has', index: this.#index, of: checked };
+    return /** @type {Answer<boolean>} */ (await this.#shared.call(call)).value;
   }
 
   /**
@@ -99,10 +105,11 @@ class ClusterIndex {
    */
   async get(ids) {
     const list = checkIds(ids);
-    const { value, parts } = await this.#shared.call({ name: 'index.get', index: this.#index, ids: list });
+    const call = { name: 'index.get', index: this.#index, ids: list };
+    const { value, parts } = /** @type {Answer<(Record<string, unknown>|null)[]>} */ (await this.#shared.call(call));
     return {
       vectors: { data: floatsOf(parts[0]), shape: [list.length, this.kind.dimensions], dtype: 'float32' },
-      metadata: value.map((/** @type {Record<string, unknown>|null} */ each) => each ?? undefined),
+      metadata: value.map((each) => each ?? undefined),
     };
   }
 

@@ -32,7 +32,7 @@ class ClusterMemory extends Memory {
 
   /**
    * @template T
-   * @param {() => Promise<{ value: T }>} call
+   * @param {() => Promise<{ value: unknown }>} call
    * @returns {Promise<T>}
    */
   async #call(call) {
@@ -40,7 +40,7 @@ class ClusterMemory extends Memory {
     const running = call();
     this.#underWay.add(running);
     try {
-      return (await running).value;
+      return /** @type {T} */ ((await running).value);
     } finally {
       this.#underWay.delete(running);
     }
@@ -77,7 +77,7 @@ class ClusterMemory extends Memory {
     return this.#call(async () => {
       const reranks = this.#memory.reranker !== undefined;
       const { job, ...own } = checkRecall(query, options, { isContext: false, reranks });
-      return this.#within('memory.recall', { query, options: { ...own, ...withoutWaiting(job) } }, job);
+      return this.#within('memory.recall', { query, recall: { ...own, ...withoutWaiting(job) } }, job);
     });
   }
 

@@ -71,6 +71,16 @@ class ClusterStore extends Store {
   }
 
   /**
+   * @template T
+   * @param {() => Promise<{ value: unknown }>} call
+   * @returns {Promise<T>}
+   */
+  async #ask(call) {
+    const { value } = await this.#call(call);
+    return /** @type {T} */ (value);
+  }
+
+  /**
    * @param {string} key
    * @param {Uint8Array|string} value
    * @param {import('../../index').PutOptions} [options] ttl, durable
@@ -107,7 +117,7 @@ class ClusterStore extends Store {
   async delete(key, options) {
     const name = checkKey(key),
       durable = checkDelete(options, this.#durable);
-    return this.#call(async () => (await this.#shared.write({ name: 'delete', key: name, durable })).value);
+    return this.#ask(() => this.#shared.write({ name: 'delete', key: name, durable }));
   }
 
   /**
@@ -116,7 +126,7 @@ class ClusterStore extends Store {
    */
   async list(options) {
     const checked = checkList(options);
-    return this.#call(async () => (await this.#shared.call({ name: 'list', options: checked })).value);
+    return this.#ask(() => this.#shared.call({ name: 'list', options: checked }));
   }
 
   /**
@@ -130,7 +140,7 @@ class ClusterStore extends Store {
 
   /** @returns {Promise<import('../../index').StoreVerification>} */
   async verify() {
-    return this.#call(async () => (await this.#shared.call({ name: 'verify' })).value);
+    return this.#ask(() => this.#shared.call({ name: 'verify' }));
   }
 
   /** @returns {StoreStats} as the owner has said it last, a tenth of a second ago at most */

@@ -117,7 +117,7 @@ class HostIndexes {
 
   /** @returns {Calls} */
   #calls() {
-    /** @type {(call: any, who: object) => IndexCore|Promise<IndexCore>} */
+    /** @type {(call: import('./host').Call, who: object) => IndexCore|Promise<IndexCore>} */
     const of = ({ index }, who) => this.of(index, who);
     return {
       'index.open': async (call, _parts, { who }) => ({ value: (await of(call, who)).stats() }),
@@ -128,7 +128,7 @@ class HostIndexes {
         if (data.length !== ids.length * index.dimensions)
           throw invalid(`vectors has ${data.length} numbers for ${ids.length} ids`, 'vectors');
         const rows = { data, isOwn: true, count: ids.length, isOne: false };
-        const texts = metadata?.map((/** @type {string|null} */ text) => text ?? undefined);
+        const texts = metadata?.map((text) => text ?? undefined);
         await core.putChecked({ list: ids, rows, metadata: texts, durable }, replaces, this.#host.markOf(mark));
         this.changed(index.name);
         return { value: core.size };
@@ -153,7 +153,7 @@ class HostIndexes {
           { data: floatsOf(queries), shape: [count, core.kind.dimensions], dtype: 'float32' },
           {
             ...others,
-            k: numberOf(k),
+            k: Number(k),
             threshold: numberOf(threshold),
             job: isCancelable ? { ...job, signal } : job, // searches that nobody can cancel are joined
           },

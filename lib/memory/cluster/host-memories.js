@@ -82,8 +82,8 @@ class HostMemories {
         timeout: config.timeout,
         defaultModel,
         loadModel: (source) => loadModelOn(manager, source, undefined),
-        createIndex: (options) => this.#index(/** @type {any} */ (options)),
-        openStore: async () => /** @type {any} */ (store),
+        createIndex: (options) => this.#index(/** @type {import('./host-indexes').Named} */ (options)),
+        openStore: async () => store,
       },
       { ...described, store },
     );
@@ -113,7 +113,10 @@ class HostMemories {
       },
       has: (id) => core.has(id),
       get: async (ids) => core.get(ids),
-      search: async (query, options) => /** @type {any} */ (core.search(query, checkSearch(options, false))),
+      search: async (query, options) => {
+        const found = /** @type {unknown} */ (await core.search(query, checkSearch(options, false)));
+        return /** @type {Awaited<ReturnType<import('../documents/memory').Index['search']>>} */ (found);
+      },
       stats: () => core.stats(),
       close: () => this.#indexes.release(name, who),
     };
@@ -130,8 +133,8 @@ class HostMemories {
         const options = isCancelable ? { ...job, signal } : job;
         return { value: await (await this.#of(memory, who)).remember(documents, options) };
       },
-      'memory.recall': async ({ memory, query, options, isCancelable }, _parts, { who, signal }) => {
-        const given = isCancelable ? { ...options, signal } : options;
+      'memory.recall': async ({ memory, query, recall, isCancelable }, _parts, { who, signal }) => {
+        const given = isCancelable ? { ...recall, signal } : recall;
         return { value: await (await this.#of(memory, who)).recall(query, given) };
       },
       'memory.forget': async ({ memory, what }, _parts, { who }) => ({

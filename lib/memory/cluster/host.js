@@ -1,9 +1,10 @@
 // What the owner of a store does: it has it open, and does what any process of the cluster calls, this one's own calls
 // included. A call is a name with its arguments; what is large stands in parts.
 'use strict';
+const path = require('node:path');
 const { setTimeout, clearTimeout } = require('node:timers');
 const { setTimeout: wait } = require('node:timers/promises');
-const { epochMs, GPUError, invalid, nowMs } = require('../../core');
+const { asGpuError, epochMs, GPUError, invalid, nowMs } = require('../../core');
 const { openStore, readMark } = require('../store');
 const { unknownCall } = require('./server');
 const { StoreMarks } = require('./store-marks');
@@ -11,7 +12,33 @@ const { StoreMarks } = require('./store-marks');
 /** @typedef {import('./server').Answer} Answer */
 /** @typedef {import('../store/marks').Mark} Mark */
 /** @typedef {import('../store').Store} Store */
-/** @typedef {Record<string, any>} Call */
+/**
+ * What is called, with the fields of all calls: each has its own of them, which the other end has checked.
+ * @typedef {object} Call
+ * @property {string} name
+ * @property {number} id of the call
+ * @property {boolean} isCancelable
+ * @property {unknown} mark of a write
+ * @property {boolean} durable
+ * @property {number} limit of a store
+ * @property {string} key
+ * @property {number} [expiry] ms since 1970
+ * @property {import('../../index').ListOptions} options
+ * @property {string} path
+ * @property {import('./host-indexes').Named} index
+ * @property {import('../../index').VectorId[]} ids
+ * @property {(string|null)[]} [metadata] as JSON
+ * @property {boolean} replaces
+ * @property {import('../../index').VectorId} of whether there is such a vector
+ * @property {number} count of queries
+ * @property {import('../vectors/options').Given} given of a search, with numbers as numbers.js writes them
+ * @property {import('./host-memories').Described} memory
+ * @property {import('../../index').GivenDocument[]} documents
+ * @property {import('../../index').JobOptions} job
+ * @property {string} query
+ * @property {import('../../index').RecallOptions} recall
+ * @property {import('../../index').Forgotten} what
+ */
 /**
  * What a part of the host can do, by the calls' names.
  * @typedef {Record<string, (call: Call, parts: Uint8Array[], from: From) => Promise<Answer>>} Calls
@@ -22,7 +49,7 @@ const { StoreMarks } = require('./store-marks');
  * tell everybody.
  * @typedef {{ close: () => Promise<void>, leave: (who: object) => void, news: () => Record<string, unknown> }} Part
  */
-/** @typedef {{ durable: boolean, limit: number }} Opening */
+/** @typedef {{ durable: boolean, limit: number, isOnMemory?: boolean }} Opening */
 
 const kLockedMs = 2000; // that the kernel may take to end a process that had the lock
 const kAgainMs = 2;
@@ -62,15 +89,15 @@ class StoreHost {
 
   /**
    * @param {import('../../cluster').GPUClusterManager} manager
-   * @param {string} path
+   * @param {string} folder
    * @param {Opening} opening
    * @param {boolean} isLost whether an owner before has died: its lock may be there for a moment
    */
-  static async open(manager, path, opening, isLost) {
+  static async open(manager, folder, opening, isLost) {
     for (const until = nowMs() + kLockedMs; ;) {
       try {
         const { durable, limit } = opening;
-        const store = await openStore(path, { durable, limit: limit || undefined });
+        const store = await openStore(folder, { durable, limit: limit || undefined });
         return new StoreHost(manager, store, await StoreMarks.of(store), opening);
       } catch (error) {
         if (error.code !== 'ERR_LOCKED' || !isLost || nowMs() > until) throw error;
@@ -114,6 +141,8 @@ class StoreHost {
     this.#underWay.add(running);
     try {
       return await running;
+    } catch (error) {
+      throw this.#opening.isOnMemory ? withRemedy(error, this.#store.path) : error;
     } finally {
       this.#underWay.delete(running);
       mine.delete(call.id);
@@ -178,8 +207,8 @@ class StoreHost {
         return { value: count > 0 };
       },
       list: async ({ options }) => ({ value: await store.list(options) }),
-      snapshot: async ({ path }) => {
-        await store.snapshot(path);
+      snapshot: async (call) => {
+        await store.snapshot(call.path);
         return { value: null };
       },
       verify: async () => ({ value: await store.verify() }),
@@ -202,6 +231,23 @@ class StoreHost {
     await this.#marks.settle();
     await this.#store.close();
   }
+}
+
+/**
+ * What helps where files lie on memory.
+ * @param {unknown} error
+ * @param {string} folder
+ */
+function withRemedy(error, folder) {
+  const { code, message } = asGpuError(error);
+  if (code !== 'ERR_OUT_OF_MEMORY') return error;
+  const at = path.dirname(path.dirname(folder));
+  return new GPUError(
+    code,
+    `${message}. What is in no store lies in '${at}': make that larger (docker run --shm-size), or name another folder ` +
+      'by the setting memoryFolder',
+    { cause: error },
+  );
 }
 
 module.exports = { StoreHost };

@@ -2,6 +2,10 @@
 'use strict';
 
 /** @typedef {import('../../index').SearchResults} SearchResults */
+/**
+ * @typedef {{ ids: import('../../index').VectorId[][], hasVectors: boolean, metadata?: (Record<string, unknown>|null)[][],
+ *   explain?: SearchResults['explain'] }} Found
+ */
 
 /**
  * @param {number|undefined} value
@@ -25,12 +29,13 @@ function packResults({ ids, scores, vectors, metadata, explain }) {
 }
 
 /**
- * @param {{ value: any, parts: Uint8Array[] }} answer
+ * @param {import('./shared-store').Answer} answer
  * @param {number} dimensions
  * @returns {SearchResults}
  */
-function unpackResults({ value: { ids, hasVectors, metadata, explain }, parts }, dimensions) {
-  const lists = /** @type {import('../../index').VectorId[][]} */ (ids);
+function unpackResults({ value, parts }, dimensions) {
+  const { ids, hasVectors, metadata, explain } = /** @type {Found} */ (value);
+  const lists = ids;
   /** @type {SearchResults} */
   const results = { ids: lists, scores: cut(parts[0], lists, 1) };
   if (hasVectors)
@@ -40,8 +45,7 @@ function unpackResults({ value: { ids, hasVectors, metadata, explain }, parts },
       dtype: 'float32',
     }));
   // JSON has no word for undefined, either.
-  if (metadata)
-    results.metadata = metadata.map((/** @type {unknown[]} */ list) => list.map((each) => each ?? undefined));
+  if (metadata) results.metadata = metadata.map((list) => list.map((each) => each ?? undefined));
   if (explain) results.explain = explain;
   return results;
 }

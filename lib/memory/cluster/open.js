@@ -106,12 +106,13 @@ async function openShared(manager, key, folderOf, opening, shown) {
   const shared = sharedOf(manager, key, folderOf, opening);
   try {
     const { value } = await shared.call({ name: 'open', limit: opening.limit });
+    const { store: stats } = /** @type {{ store: import('../../index').StoreStats }} */ (value);
     const retain = () => {
       shared.handles += 1;
       return close;
     };
     const close = () => letGo(manager, key, shared);
-    return new ClusterStore({ shared, path: shown, durable: opening.durable, stats: value.store, retain, close });
+    return new ClusterStore({ shared, path: shown, durable: opening.durable, stats, retain, close });
   } catch (error) {
     await letGo(manager, key, shared);
     throw error;
@@ -133,10 +134,17 @@ async function openIndexOn(manager, kind, name, given) {
   try {
     const { dimensions, metric, dtype } = kind;
     const index = { name, dimensions, metric, dtype };
-    const { value: stats } = await shared.call({ name: 'index.open', index });
+    const { value } = await shared.call({ name: 'index.open', index });
+    const stats = /** @type {import('./shared-store').IndexStats} */ (value);
     const owner = ownerOf(manager);
     const core = new ClusterIndex({ shared, name, kind, owner, durable, stats, close });
-    return new VectorIndex(owner, kind, {}, undefined, /** @type {any} */ (core));
+    return new VectorIndex(
+      owner,
+      kind,
+      {},
+      undefined,
+      /** @type {import('../vectors/index-core').IndexCore} */ (/** @type {unknown} */ (core)),
+    );
   } catch (error) {
     await close();
     throw error;
@@ -176,7 +184,7 @@ async function openMemoryOn(manager, memory, given) {
 function openOnMemory(manager, key) {
   const folder = createHash('sha256').update(key).digest('hex').slice(0, 32);
   const folderOf = (/** @type {string} */ ofCluster) => path.join(ofCluster, `store-${folder}`);
-  return openShared(manager, key, folderOf, { durable: false, limit: 0 }, key);
+  return openShared(manager, key, folderOf, { durable: false, limit: 0, isOnMemory: true }, key);
 }
 
 module.exports = { openStoreOn, openIndexOn, openMemoryOn };

@@ -12,7 +12,7 @@ const { Link } = require('./link');
 /**
  * Who does what is called. `who`: the connection, an object of its own.
  * @typedef {object} Served
- * @property {(call: Record<string, unknown>, parts: Uint8Array[], who: object) => Promise<Answer>} call
+ * @property {(call: import('./host').Call, parts: Uint8Array[], who: object) => Promise<Answer>} call
  * @property {(id: number, who: object) => void} cancel
  * @property {(who: object) => void} leave
  */
@@ -150,7 +150,8 @@ class Connection {
     /** @type {Answer} */
     let answer;
     try {
-      answer = await this.#served.call({ ...call, id }, parts, this);
+      const whole = /** @type {import('./host').Call} */ (/** @type {unknown} */ ({ ...call, id }));
+      answer = await this.#served.call(whole, parts, this);
       this.#link.send({ id, value: answer.value }, answer.parts);
     } catch (error) {
       this.#link.send({ id, error: plainError(error) });

@@ -13,7 +13,17 @@ const { Server } = require('./server');
 /** @typedef {import('../../cluster/worker/shared-resources').SharedResources} SharedResources */
 /** @typedef {import('../../cluster/worker/shared-resources').Ownable} Ownable */
 /** @typedef {Record<string, unknown>} Call */
-/** @typedef {{ value: any, parts: Uint8Array[] }} Answer */
+/**
+ * @template [Value=unknown]
+ * @typedef {{ value: Value, parts: Uint8Array[] }} Answer
+ */
+/** @typedef {import('../../index').StoreStats} StoreStats */
+/** @typedef {ReturnType<import('../vectors/index-core').IndexCore['stats']>} IndexStats */
+/** @typedef {{ store?: StoreStats, indexes?: Record<string, IndexStats> }} News what has changed */
+/**
+ * What the owner sends: news, or the answer to a call.
+ * @typedef {{ id: number, value: unknown, error?: import('../../index').ErrorFields, news?: News }} Said
+ */
 /**
  * @typedef {object} Waiting a call without an answer
  * @property {number} id
@@ -48,7 +58,7 @@ class SharedStore {
   #open = new Set();
   #isClosed = false;
   #goneTurn = 0; // that of the last owner that has died
-  /** @type {Set<(news: Record<string, any>) => void>} */
+  /** @type {Set<(news: News) => void>} */
   listeners = new Set();
   handles = 0;
 
@@ -72,20 +82,25 @@ class SharedStore {
   // ---- calls
 
   /**
+   * @template [Value=unknown]
    * @param {Call} call { name, and what it takes }
    * @param {readonly ArrayBufferView[]} [parts] which nobody changes until the answer has come
-   * @returns {Promise<Answer>}
+   * @returns {Promise<Answer<Value>>}
    */
   call(call, parts = []) {
-    return new Promise((resolve, reject) => this.#put({ id: nextId(), call, parts, tries: 0, resolve, reject }));
+    const answer = new Promise((resolve, reject) =>
+      this.#put({ id: nextId(), call, parts, tries: 0, resolve, reject }),
+    );
+    return /** @type {Promise<Answer<Value>>} */ (answer);
   }
 
   /**
    * The same with a signal and a time, as a job has them.
+   * @template [Value=unknown]
    * @param {Call} call
    * @param {readonly ArrayBufferView[]} parts
    * @param {{ signal?: AbortSignal, timeout?: number }} options
-   * @returns {Promise<Answer>}
+   * @returns {Promise<Answer<Value>>}
    */
   callWithin(call, parts, { signal, timeout }) {
     if (signal === undefined && timeout === undefined) return this.call(call, parts);
@@ -94,14 +109,15 @@ class SharedStore {
     const reject = (/** @type {unknown} */ error) => settle(id, error, undefined);
     const tracked = track(id, { signal, timeout }, undefined, asItIs, () => this.#route?.cancel(id));
     this.#put({ id, call, parts, tries: 0, resolve, reject });
-    return tracked;
+    return /** @type {Promise<Answer<Value>>} */ (tracked);
   }
 
   /**
    * A write, which is done once, however often it goes to an owner.
+   * @template [Value=unknown]
    * @param {Call} call
    * @param {readonly ArrayBufferView[]} [parts]
-   * @returns {Promise<Answer>}
+   * @returns {Promise<Answer<Value>>}
    */
   async write(call, parts) {
     const number = ++this.#writes;
@@ -180,7 +196,8 @@ class SharedStore {
       turn,
       send: ({ id, call, parts }) => {
         const bytes = parts.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
-        host.call({ ...call, id }, bytes, who).then(
+        const whole = /** @type {import('./host').Call} */ (/** @type {unknown} */ ({ ...call, id }));
+        host.call(whole, bytes, who).then(
           ({ value, parts: given = [] }) =>
             this.#answer(id, {
               value,
@@ -202,7 +219,7 @@ class SharedStore {
   #remoteRoute(socket, turn) {
     const link = new Link(socket, {
       onFrame: ({ head, parts }) => {
-        const { id, value, error, news } = /** @type {any} */ (head);
+        const { id, value, error, news } = /** @type {Said} */ (/** @type {unknown} */ (head));
         if (news) this.#tell(news);
         else if (error) this.#refuse(id, asGpuError(error));
         else this.#answer(id, { value, parts });
@@ -267,7 +284,7 @@ class SharedStore {
     for (const { reject } of all) reject(asGpuError(plainError(error)));
   }
 
-  /** @param {Record<string, unknown>} news */
+  /** @param {News} news */
   #tell(news) {
     for (const listener of this.listeners) listener(news);
   }

@@ -27,7 +27,7 @@ const { offLoop } = require('./lead-search');
  * @typedef {{ state: object|undefined, through: number,
  *   records: AsyncIterable<{ sequence: number, bytes: Uint8Array }> }} Recovered
  */
-/** `expect`: what its result will be. @typedef {{ mark: import('../store/marks').Mark, expect: () => number }} Marked */
+/** @typedef {{ mark: import('../store/marks').Mark, expect: () => number }} Marked `expect`: its result */
 /** @typedef {{ file: string, rows: number, bytes: number }} Entry `bytes`: behind the rows */
 /**
  * `marks`: of the writes that it has, in format 2, as marks.js dumps them.
