@@ -114,6 +114,18 @@ export interface ManagerOptions {
    */
   memoryLimit?: number | string;
   /**
+   * Where indexes without a store lie that all processes of a cluster share: they end with it.
+   * Where there is no such folder: that for temporary files.
+   * @default GPU_MEMORY_FOLDER, else /dev/shm
+   */
+  memoryFolder?: string;
+  /**
+   * Whether this process may own stores and indexes that all processes of a cluster share.
+   * Without: it does where no other process has them open.
+   * @default GPU_OWNS_MEMORY, else true
+   */
+  ownsMemory?: boolean;
+  /**
    * Launches of a worker at a time.
    * @default MAX_CONCURRENT_WORKLOADS, else 4
    */
@@ -241,6 +253,10 @@ export interface ManagerSettings {
   retries: number;
   /** Device memory of a context. */
   memoryLimit: number;
+  /** Where indexes without a store lie that all processes of a cluster share: they end with it. */
+  memoryFolder: string | undefined;
+  /** Whether this process may own stores and indexes that all processes of a cluster share. */
+  ownsMemory: boolean;
   /** Launches of a worker at a time. */
   maxConcurrent: number;
   /** Small jobs that one launch may run together. */

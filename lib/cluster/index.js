@@ -1,6 +1,6 @@
 // The cluster: one manager in each process.
 'use strict';
-const { createGPUClusterManager, GPUClusterManager, insideOf } = require('./manager');
+const { createGPUClusterManager, currentManager, GPUClusterManager, insideOf } = require('./manager');
 const { checkOptions } = require('./worker');
 
-module.exports = { createGPUClusterManager, GPUClusterManager, insideOf, checkOptions };
+module.exports = { createGPUClusterManager, currentManager, GPUClusterManager, insideOf, checkOptions };

@@ -56,7 +56,8 @@ class ManagerMemory extends ManagerModels {
   }
 
   /**
-   * Opens a store in a folder, as `openStore` of the package does: one process at a time writes to it.
+   * Opens a store in a folder, as `openStore` of the package does: all processes of a cluster share it, and no other
+   * process writes to it.
    * @param {string|URL} path the folder
    * @param {import('../index').StoreOptions} [options] durable (true), readOnly (false), limit
    * @returns {Promise<import('../index').Store>}

@@ -12,6 +12,10 @@ const { Listened, loadModelOn, createIndexOn } = require('../core');
  * @property {import('./worker/named-tensors').NamedTensors} names
  * @property {() => void} checkOpen throws ERR_CLOSED
  * @property {() => readonly import('./wire/messages').ContextEntry[]} contexts
+ * @property {import('../core/log').Logger} log
+ * @property {import('./worker/shared-resources').SharedResources} resources
+ * @property {number} workerId
+ * @property {() => Promise<boolean>} isInCluster
  */
 
 class ManagerModels extends Listened {

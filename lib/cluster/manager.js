@@ -21,16 +21,10 @@ let insideOf;
 
 class GPUClusterManager extends ManagerMemory {
   static {
-    insideOf = (manager) => {
-      const here = manager.#process;
-      const checkOpen = () => manager.#checkOpen();
-      const { names } = here;
-      return { config: manager.#config, logger: manager.#logger, names, checkOpen, contexts: () => here.contexts() };
-    };
+    insideOf = (manager) => ({ ...manager.#process.inside, checkOpen: () => manager.#checkOpen() });
   }
 
   #config;
-  #logger;
   #process;
   #requester; // the process's: a job gets there without a detour
   #programs;
@@ -44,7 +38,6 @@ class GPUClusterManager extends ManagerMemory {
     super();
     const { logger, settings } = takeLogger(options);
     this.#config = readConfig(settings);
-    this.#logger = logger;
     this.#process = new ClusterProcess({
       config: this.#config,
       logger,
@@ -396,4 +389,7 @@ function createGPUClusterManager(options) {
   return current;
 }
 
-module.exports = { GPUClusterManager, createGPUClusterManager, insideOf };
+/** This process's, if it has one. */
+const currentManager = () => current;
+
+module.exports = { GPUClusterManager, createGPUClusterManager, currentManager, insideOf };

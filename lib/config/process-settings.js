@@ -9,6 +9,8 @@ function readSettings() {
     'cuda',
     'vulkan',
     'memoryLimit',
+    'hostMemoryLimit',
+    'memoryFullWithin',
     'precision',
     'execution',
     'shaderCacheSize',

@@ -118,6 +118,23 @@ const kRows = {
     flag: '--memory-limit <MB>',
     what: 'device memory of a context',
   },
+  memoryFolder: {
+    of: 'manager',
+    kind: text,
+    env: ['GPU_MEMORY_FOLDER'],
+    otherwise: '/dev/shm',
+    primary: true,
+    what: 'where indexes without a store lie that all processes of a cluster share: they end with it',
+    more: 'Where there is no such folder: that for temporary files.',
+  },
+  ownsMemory: {
+    of: 'manager',
+    kind: boolean,
+    env: ['GPU_OWNS_MEMORY'],
+    initial: true,
+    what: 'whether this process may own stores and indexes that all processes of a cluster share',
+    more: 'Without: it does where no other process has them open.',
+  },
   maxConcurrent: {
     of: 'manager',
     kind: integer(1, 1024),

@@ -16,7 +16,8 @@ export interface MemoryOptions {
   /** The same: a folder, in which a store is opened for it. Left out like `store`, it is kept in this process alone. */
   path?: string | URL;
   /**
-   * Of several memories in one store.
+   * Of several memories in one store. On a manager a memory with a store, a path or a name is one for all processes of
+   * the cluster; with a name alone it ends with the cluster.
    * @default 'memory'
    */
   name?: string;

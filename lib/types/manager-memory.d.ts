@@ -48,7 +48,8 @@ export class ManagerMemory extends EventEmitter {
    */
   createMemory(options?: MemoryOptions): Promise<Memory>;
   /**
-   * Opens a store in a folder, as `openStore` of the package does: one process at a time writes to it.
+   * Opens a store in a folder, as `openStore` of the package does: all processes of a cluster share it, and no other
+   * process writes to it.
    * @example
    * const store = await manager.openStore('./data');
    * await store.put('greeting', 'hello');

@@ -207,7 +207,8 @@ export class Store {
 
 /**
  * Opens a store in a folder, which becomes one where it is empty or is not there. One process at a time writes to it;
- * the kernel lets go of its lock when that dies.
+ * the kernel lets go of its lock when that dies. In a process of a cluster that has a manager it is the one store of
+ * that path, which all of the cluster's processes share.
  * @example
  * const store = await openStore('./data');
  * await store.put('greeting', 'hello');

@@ -38,10 +38,13 @@ export interface IndexOptions {
   pinned?: boolean;
   /**
    * A store that has the index, under `name`: it is there again when the store is opened the next time. Close the index
-   * before the store.
+   * before the store. In a cluster all processes share it.
    */
   store?: Store;
-  /** What the index is called in its store: 1 to 200 bytes. */
+  /**
+   * What the index is called in its store: 1 to 200 bytes. Without a store, on a manager: one index for all processes
+   * of the cluster, which ends with it; another `dimensions`, `metric` or `dtype` than it has is refused.
+   */
   name?: string;
 }
 

@@ -15,6 +15,7 @@ const { GPUError, plainError } = require('../../core');
  * @property {import('./shared-regions').SharedRegions} regions
  * @property {import('./cluster-programs').ClusterPrograms} programs
  * @property {import('./published-tensors').PublishedTensors} published
+ * @property {import('./resources').Resources} resources
  * @property {import('./follow').Follow} follow
  * @property {(report: import('../wire/messages').Report, member: Member) => unknown} answer what they ask beside jobs
  * @property {() => void} onJobs some have come, or ended
@@ -115,6 +116,12 @@ class Inbox {
       case 'lookup':
       case 'unpublish':
         this.parts.published.onMessage(member, message);
+        break;
+      case 'claim':
+      case 'owned':
+      case 'disowned':
+      case 'released':
+        this.parts.resources.onMessage(member, message);
         break;
       case 'followed':
         this.parts.follow.onAnswer(member, message);

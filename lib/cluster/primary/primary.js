@@ -10,6 +10,7 @@ const { Inbox } = require('./inbox');
 const { Membership } = require('./membership');
 const { Placement } = require('./placement');
 const { PublishedTensors } = require('./published-tensors');
+const { Resources } = require('./resources');
 const { Retrials } = require('./retrials');
 const { SharedRegions } = require('./shared-regions');
 const { Speeds } = require('./speeds');
@@ -84,6 +85,7 @@ class Primary {
     });
     this.programs = new ClusterPrograms({ config, log, emit, metrics: this.metrics, workers: () => this.workers });
     this.published = new PublishedTensors(this.membership);
+    this.resources = new Resources({ folder: config.memoryFolder, log });
     /** @type {Inbox} */
     this.inbox = new Inbox({
       log,
@@ -93,6 +95,7 @@ class Primary {
       regions: this.regions,
       programs: this.programs,
       published: this.published,
+      resources: this.resources,
       follow: this.follow,
       answer: (report, member) => this.answer?.(report, member),
       onJobs: () => this.#dispatchSoon(),
@@ -191,6 +194,7 @@ class Primary {
    * @param {boolean} expected
    */
   #onGone(member, expected) {
+    this.resources.onGone(member); // first: others wait for who owns it next
     this.coordinator.onMemberGone(member);
     this.follow.forget(member);
     this.programs.compilations.onWorkerGone(member, !expected);
@@ -234,6 +238,7 @@ class Primary {
     this.programs.close();
     this.published.close();
     this.membership.close();
+    this.resources.close();
     const members = [...this.membership.all()];
     this.regions.close(members.find(({ inProcess }) => inProcess));
     for (const { pageRegion } of members) native.dropPage(pageRegion);

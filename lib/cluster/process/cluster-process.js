@@ -5,7 +5,14 @@
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const { isMainThread } = require('node:worker_threads');
 const { setTimeout, setImmediate, setInterval, clearInterval } = require('node:timers');
-const { Requester, ContextRegistry, CoordinatorConnection, NamedTensors, ProgressEvents } = require('../worker');
+const {
+  Requester,
+  ContextRegistry,
+  CoordinatorConnection,
+  NamedTensors,
+  ProgressEvents,
+  SharedResources,
+} = require('../worker');
 const { askToJoin } = require('../wire');
 const { Coordination, kWorkerMain } = require('./coordination');
 const { endCoordinated, endWorker, leave } = require('./ending');
@@ -71,11 +78,13 @@ class ClusterProcess {
       requester: this.requester,
       registry: this.registry,
       onEvent: (message) => this.#onEvent(message),
+      onResource: (message) => this.resources.onMessage(message),
       onEnd: (how, reason) => this.#onCoordinatorGone(how, reason),
       onDismissed: (reason) => this.#onDismissed(reason),
     });
     this.requester.askForTargets((question) => this.#splitTargets(question));
     this.names = new NamedTensors(this.connection);
+    this.resources = new SharedResources(this.connection);
     this.progress = new ProgressEvents({
       emitter,
       requester: this.requester,
@@ -146,6 +155,29 @@ class ClusterProcess {
     this.role = 'lone';
     this.connection.lend(true);
     this.connection.startExecutor(this.coordination.primary.membership.addOwnExecutor(), false);
+  }
+
+  /**
+   * Whether there are other processes: in a worker once it has joined, elsewhere once it is decided.
+   * @returns {Promise<boolean>}
+   */
+  async isInCluster() {
+    if (this.role === 'undecided' && this.isWorker) await this.connection.connected();
+    if (this.role === 'undecided') {
+      this.decide();
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+    return this.role === 'primary' || this.role === 'worker';
+  }
+
+  /** For rooms above the cluster. */
+  get inside() {
+    const { config, logger } = this.parts;
+    const { log, names, resources, workerId } = this;
+    const contexts = () => this.contexts();
+    return { config, logger, log, names, resources, workerId, contexts, isInCluster: () => this.isInCluster() };
   }
 
   /** At the first need: an application that forks does so right after it made its manager. */
@@ -244,7 +276,7 @@ class ClusterProcess {
         ? 'the cluster was closed: the manager of its primary process was'
         : `this process has left the cluster: ${reason}`;
     this.parts.onEnding();
-    this.closed = this.connection.close().then(() => this.#end());
+    this.closed = Promise.all([this.connection.close(), this.resources.close()]).then(() => this.#end());
     // A worker that only runs jobs has nothing left to do.
     if (onlyRunsJobs()) this.closed.then(() => process.exit(how === 'closed' ? 0 : 1));
   }
@@ -284,6 +316,7 @@ class ClusterProcess {
     const closed = new GPUError('ERR_CLOSED', 'the manager was closed before the job was done');
     const ending = { requester, drain, until: nowMs() + timeout, closed };
     if (drain && this.role === 'undecided' && !requester.waiting) requester.end(closed);
+    await this.resources.close(); // another process owns what this one did
     if (coordination) await endCoordinated(coordination.primary, ending, this.parts.config.contextSwitchTimeout);
     else await endWorker(connection, ending);
     requester.end(closed);

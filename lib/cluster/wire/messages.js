@@ -6,6 +6,7 @@ const { kKinds } = require('../../addon');
 const { kBackends, kContextTypes, kErrorDetails } = require('../../core');
 const { isTensorName } = require('../../call');
 const { kTierStates } = require('../../pressure');
+const { toHolder, fromHolder } = require('./resource-messages');
 const {
   anything,
   string,
@@ -131,6 +132,7 @@ const {
  *   | { type: 'follow', number: number, id?: string }
  *   | { type: 'where', number: number, text: string }
  *   | { type: 'end', reason: string }
+ *   | import('./resource-messages').ToHolder
  *   | { type: 'bye', reason?: string }} ToMember
  */
 /**
@@ -164,6 +166,7 @@ const {
  *   | { type: 'program-uses', uses: Record<string, number> }
  *   | FollowedMessage
  *   | QueryMessage
+ *   | import('./resource-messages').FromHolder
  *   | NameMessage} ToCoordinator
  */
 /** @typedef {{ type: 'program', id: number, key: string, request: WireSources }} ProgramMessage */
@@ -345,6 +348,7 @@ const toMember = {
   'program-taken': { number: count },
   follow: { number: count, id: optional(string) },
   where: { number: count, text: string },
+  ...toHolder,
   end: { reason: string },
   bye: { reason: optional(string) },
 };
@@ -388,6 +392,7 @@ const toCoordinator = {
   },
   lookup: { id: count, name: tensorName },
   unpublish: { id: count, name: tensorName },
+  ...fromHolder(error),
 };
 /** @type {{ [Type in (Hello|Welcome|Refused)['type']]: Shape<Extract<Hello|Welcome|Refused, { type: Type }>> }} */
 const handshake = {

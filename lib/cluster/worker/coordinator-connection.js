@@ -24,7 +24,7 @@ const { kTypeAt, kNumberAt } = protocol;
 /**
  * What is said with a number that its answer comes back with, without that.
  * @typedef {Omit<import('../wire/messages').ProgramMessage, 'id'>|Omit<import('../wire/messages').QueryMessage, 'id'>
- *   |import('./named-tensors').NameQuestion} Question
+ *   |import('./named-tensors').NameQuestion|import('./shared-resources').HolderQuestion} Question
  */
 /**
  * @typedef {object} ConnectionParts
@@ -33,6 +33,7 @@ const { kTypeAt, kNumberAt } = protocol;
  * @property {import('./requester').Requester} requester
  * @property {import('./context-registry').ContextRegistry} registry
  * @property {(message: EventMessage) => void} onEvent of the whole cluster
+ * @property {(message: import('../wire/resource-messages').ToHolder) => void} onResource
  * @property {(how: ConnectionEnd, reason: string) => void} onEnd nothing more comes from the coordinator
  * @property {(reason: string) => void} onDismissed this process is to end
  */
@@ -208,6 +209,11 @@ class CoordinatorConnection {
         break;
       case 'where':
         this.parts.requester.onWhere(message.number, message.text);
+        break;
+      case 'own':
+      case 'disown':
+      case 'gone':
+        this.parts.onResource(message);
         break;
       case 'end':
         this.parts.onDismissed(message.reason);

@@ -8,6 +8,7 @@ const { ProgressEvents } = require('./progress-events');
 const { selfTest } = require('./self-test');
 const { obtainFrom } = require('./program-requests');
 const { Requester } = require('./requester');
+const { SharedResources } = require('./shared-resources');
 
 module.exports = {
   checkOptions,
@@ -19,4 +20,5 @@ module.exports = {
   publicContext,
   Requester,
   selfTest,
+  SharedResources,
 };

@@ -1,12 +1,16 @@
 // createMemory(): documents that are found by what they mean, in this process alone or on a manager.
 'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
 const { createContext } = require('../../context');
 const { insideOf } = require('../../cluster');
-const { createIndexOn, loadModelOn } = require('../../core');
+const { createIndexOn, invalid, loadModelOn, show } = require('../../core');
 const { defaultModel } = require('../../text');
+const { ClusterStore, openMemoryOn } = require('../cluster');
 const { openStore } = require('../store');
 const { makeMemory } = require('./create-memory');
 const { Memory } = require('./memory');
+const { checkMemory } = require('./options');
 
 /** @typedef {import('../../cluster/manager').GPUClusterManager} Manager */
 
@@ -19,8 +23,8 @@ const partsOn = (owner) => ({
   loadModel: (/** @type {unknown} */ source) => loadModelOn(owner, source, undefined),
   createIndex: (/** @type {object} */ options) =>
     /** @type {Promise<import('./memory').Index>} */ (/** @type {unknown} */ (createIndexOn(owner, options))),
-  openStore: (/** @type {unknown} */ path) =>
-    /** @type {Promise<import('./create-memory').Store>} */ (/** @type {unknown} */ (openStore(path))),
+  openStore: (/** @type {unknown} */ folder) =>
+    /** @type {Promise<import('./create-memory').Store>} */ (/** @type {unknown} */ (openStore(folder))),
 });
 
 /**
@@ -40,14 +44,39 @@ async function createMemory(options) {
 }
 
 /**
- * The same on a manager.
+ * The same on a manager; in a cluster, with a store, a path or a name of its own, one memory for all of its processes.
  * @param {Manager} manager
- * @param {unknown} options
+ * @param {unknown} given
  */
-async function createMemoryOn(manager, options) {
-  const { config, checkOpen } = insideOf(manager);
+async function createMemoryOn(manager, given) {
+  const { config, checkOpen, isInCluster } = insideOf(manager);
   checkOpen();
-  return makeMemory({ ...partsOn(manager), isContext: false, timeout: config.timeout }, options);
+  const { path: folder, store, name, dtype, chunk, model, reranker } = checkMemory(given);
+  const isNamed = /** @type {{ name?: unknown }|undefined} */ (given)?.name !== undefined;
+  const isShared = store instanceof ClusterStore || (store === undefined && (folder !== undefined || isNamed));
+  if (isShared && (await isInCluster())) {
+    const models = { model: sourceOf(model, 'model'), reranker: sourceOf(reranker, 'reranker') };
+    const memory = JSON.parse(JSON.stringify({ name, dtype, chunk, ...models })); // without what is left out
+    return openMemoryOn(manager, memory, /** @type {ClusterStore|string|URL|undefined} */ (store ?? folder));
+  }
+  return makeMemory({ ...partsOn(manager), isContext: false, timeout: config.timeout }, given);
+}
+
+/**
+ * Where a model is, as another process finds it.
+ * @param {unknown} given
+ * @param {string} name of the option
+ */
+function sourceOf(given, name) {
+  if (given === undefined) return undefined;
+  if (Object.prototype.toString.call(given) === '[object URL]') return String(given);
+  if (typeof given !== 'string')
+    throw invalid(
+      `${name} is ${show(given)}, but a memory that the processes of a cluster share loads its models itself: give ` +
+        'the folder, the file: URL or the name of a package that it is loaded from',
+      `options.${name}`,
+    );
+  return fs.existsSync(given) ? path.resolve(given) : given;
 }
 
 module.exports = { createMemory, createMemoryOn, Memory };

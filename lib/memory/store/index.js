@@ -1,6 +1,22 @@
 // The durable store: objects by key, and collections of records and files for what is built on it.
 'use strict';
+const { checkOpening, checkPath, checkKey, checkValue, checkPut, checkDelete, checkList } = require('./check');
+const { Marks, packMark, unpackMark, readMark } = require('./marks');
 const { openStore, restoreStore } = require('./open');
 const { Store, collectionOf, diskOf } = require('./store');
 
-module.exports = { openStore, restoreStore, Store, collectionOf, diskOf };
+/** For stores that other processes call, too. */
+const checks = { checkOpening, checkPath, checkKey, checkValue, checkPut, checkDelete, checkList };
+
+module.exports = {
+  openStore,
+  restoreStore,
+  Store,
+  collectionOf,
+  diskOf,
+  checks,
+  Marks,
+  packMark,
+  unpackMark,
+  readMark,
+};

@@ -17,7 +17,7 @@ const kTendMs = 60_000; // between two looks for objects whose time is over
 /** @type {(store: Store, name: string) => Promise<Collection>} */
 let openCollection;
 /** @type {(store: Store) => Tier|undefined} */
-let diskOf;
+let readDisk;
 
 /**
  * A store that nobody holds any more is let go of, closed or not: its lock too.
@@ -42,14 +42,17 @@ class Store {
       const call = (begin, kept) => store.#tracked(begin, kept);
       return new Collection(call, /** @type {number} */ (number), name, store.#durable, store.#readOnly);
     };
-    diskOf = (store) => store.#disk;
+    readDisk = (store) => store.#disk;
   }
 
   #handle;
   #durable;
   #readOnly;
+  /** @type {NodeJS.Timeout|undefined} */
   #timer;
+  /** @type {Tier|undefined} */
   #disk;
+  /** @type {(() => void)|undefined} */
   #leave;
   /** @type {Promise<void>|undefined} */
   #closing;
@@ -69,14 +72,23 @@ class Store {
     this.path = path;
     this.#durable = durable;
     this.#readOnly = readOnly;
-    const held = new WeakRef(handle);
+    if (!readOnly) this.#watch(limit);
+  }
+
+  /**
+   * What is to be done from time to time, for as long as somebody holds it.
+   * @param {number} limit
+   */
+  #watch(limit) {
+    const held = new WeakRef(this.#handle);
+    this.#timer = tend(held);
+    if (!limit) return;
     const use = () => {
-      const of = held.deref();
-      return { used: of ? native.storeStats(of).diskBytes : 0, limit };
+      const handle = held.deref();
+      return { used: handle ? native.storeStats(handle).diskBytes : 0, limit };
     };
-    this.#disk = limit && !readOnly ? new Tier({ tier: 'disk', of: path, read: use }) : undefined;
-    this.#leave = this.#disk && watchStore(use);
-    this.#timer = readOnly ? undefined : tend(held);
+    this.#disk = new Tier({ tier: 'disk', of: this.path, read: use });
+    this.#leave = watchStore(use);
   }
 
   /** close() was called. */
@@ -271,6 +283,6 @@ const collectionOf = (store, name) => openCollection(store, name);
  * The tier of a store that has a limit.
  * @param {Store} store
  */
-const diskTierOf = (store) => diskOf(store);
+const diskOf = (store) => readDisk(store);
 
-module.exports = { Store, collectionOf, diskOf: diskTierOf };
+module.exports = { Store, collectionOf, diskOf };

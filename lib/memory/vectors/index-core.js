@@ -25,9 +25,9 @@ const { Writes } = require('./writes');
  */
 /** @typedef {{ segmentBytes?: number, scanned?: number }} Limits src/vectors/table.h's */
 /**
- * In a store; `disk`: where that has a limit.
+ * In a store; `disk`: where that has a limit; `isShared`: with other processes, whose writes have marks.
  * @typedef {{ collection: import('./journal').Collection, disk?: import('../../pressure/tier').Tier,
- *   onClosed?: () => void }} Place
+ *   onClosed?: () => void, isShared?: boolean }} Place
  */
 
 const kSegmentBytes = 16 << 20; // of the segment that takes writes
@@ -59,7 +59,8 @@ class IndexCore {
     this.owner = owner;
     this.#table = new native.VectorTable(dimensions, kMetrics.indexOf(metric), segmentBytes, scanned);
     this.#segments = new Segments(this.#table, owner, dimensions, dtype, pinned);
-    this.#journal = place && new Journal(place.collection, this.#table, this.#segments, { dimensions, metric });
+    this.#journal =
+      place && new Journal(place.collection, this.#table, this.#segments, { dimensions, metric }, place.isShared);
     this.#onClosed = place?.onClosed;
     this.#searches = new Searches((data, count, asked, began) => this.#run(data, count, asked, began), owner.width);
     this.#writes = new Writes(this.#table, dimensions, this.#journal);
@@ -107,6 +108,21 @@ class IndexCore {
   async put(ids, vectors, options, replaces) {
     this.owner.tiers.checkWrite('the index', this.#disk);
     await this.#writes.put(ids, vectors, options, replaces);
+    this.#onPut(replaces);
+  }
+
+  /**
+   * @param {import('./writes').CheckedPut} what
+   * @param {boolean} replaces
+   * @param {import('./writes').Mark} mark of a write that may be asked for again
+   */
+  async putChecked(what, replaces, mark) {
+    await this.#writes.putChecked(what, replaces, mark);
+    this.#onPut(replaces);
+  }
+
+  /** @param {boolean} replaces */
+  #onPut(replaces) {
     const seals = this.#table.seals();
     if (seals === this.#seals && !replaces && !this.#journal?.isLong) return;
     this.#seals = seals;
@@ -119,6 +135,16 @@ class IndexCore {
    */
   async remove(ids, options) {
     const count = await this.#writes.remove(ids, options);
+    this.#maintenance.wake();
+    return count;
+  }
+
+  /**
+   * @param {import('./writes').CheckedRemoval} what
+   * @param {import('./writes').Mark} mark
+   */
+  async removeChecked(what, mark) {
+    const count = await this.#writes.removeChecked(what, mark);
     this.#maintenance.wake();
     return count;
   }
@@ -165,10 +191,7 @@ class IndexCore {
     const data = ownData(rows);
     native.checkQueries(data, this.kind.dimensions); // before others' searches become one with it
     const all = await this.#searches.add({ data, count, asked });
-    if (!isOne) return all;
-    const { explain, ...lists } = all;
-    const first = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, list[0]]));
-    return /** @type {SearchResult} */ (/** @type {unknown} */ (explain ? { ...first, explain } : first));
+    return isOne ? firstOf(all) : all;
   }
 
   /**
@@ -252,4 +275,14 @@ class IndexCore {
   }
 }
 
-module.exports = { IndexCore };
+/**
+ * What one query has found, of a call that gave no list of them.
+ * @param {SearchResults} all
+ * @returns {SearchResult}
+ */
+function firstOf({ explain, ...lists }) {
+  const first = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, list[0]]));
+  return /** @type {SearchResult} */ (/** @type {unknown} */ (explain ? { ...first, explain } : first));
+}
+
+module.exports = { IndexCore, firstOf };

@@ -1,30 +1,41 @@
 // Indexes of vectors: made on a manager, a context, or a context of their own.
 'use strict';
+const { currentManager, GPUClusterManager } = require('../../cluster');
 const { createContext } = require('../../context');
-const { invalid, useIndexMaker, useMaker } = require('../../core');
+const { GPUError, invalid, useIndexMaker, useMaker } = require('../../core');
+const { ClusterStore, openIndexOn } = require('../cluster');
 const { checkIndexOptions, checkObject } = require('./options');
 const { checkOn, ownerOf } = require('./owner');
-const { openStored } = require('./stored');
+const { checkName, openStored } = require('./stored');
 const { VectorIndex } = require('./vector-index');
 
 /**
- * @param {import('./owner').Owner} owner
+ * @param {object} of a manager or a context
  * @param {unknown} options
+ * @param {boolean} [isOwn] whether the context was opened for it
+ * @returns {Promise<VectorIndex>}
  */
-async function makeIndex(owner, options) {
+async function makeIndex(of, options, isOwn = false) {
+  const owner = ownerOf(of, isOwn);
   owner.checkOpen();
   const checked = checkIndexOptions(options);
-  if (checked.store === undefined && checked.name !== undefined)
+  const { store, name } = checked;
+  if (store === undefined && name === undefined) return new VectorIndex(owner, checked);
+  if (store !== undefined && !(store instanceof ClusterStore)) return openStored(owner, checked);
+  const manager = of instanceof GPUClusterManager ? of : currentManager();
+  if (store === undefined && !(of instanceof GPUClusterManager))
     throw invalid(
-      "name is given, but no store that has the index: give openStore()'s, or leave it out",
+      "name is given, but no store that has the index: give openStore()'s, leave it out, or ask a manager, whose " +
+        'processes share indexes by their names',
       'options.name',
     );
-  return checked.store === undefined ? new VectorIndex(owner, checked) : openStored(owner, checked);
+  if (!manager) throw new GPUError('ERR_CLOSED', 'the manager is closed, in whose cluster the store is');
+  return openIndexOn(manager, checked, checkName(name), store);
 }
 
 // What createIndex() of a manager and of a context does.
 useIndexMaker(async (owner, options) => {
-  const index = /** @type {unknown} */ (await makeIndex(ownerOf(owner), options));
+  const index = /** @type {unknown} */ (await makeIndex(owner, options));
   return /** @type {import('../../index').VectorIndex} */ (index);
 });
 
@@ -40,10 +51,12 @@ useIndexMaker(async (owner, options) => {
  * await index.close();
  */
 async function createIndex(options) {
-  checkIndexOptions(options);
+  const { store } = checkIndexOptions(options);
+  const manager = currentManager();
+  if (manager && store instanceof ClusterStore) return makeIndex(manager, options); // its owner has the contexts
   const context = await createContext();
   try {
-    return await makeIndex(ownerOf(context, true), options);
+    return await makeIndex(context, options, true);
   } catch (error) {
     await context.close();
     throw error;

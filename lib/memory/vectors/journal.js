@@ -6,7 +6,9 @@
 'use strict';
 const { randomBytes } = require('node:crypto');
 const { GPUError, invalid } = require('../../core');
+const { Marks, packMark, unpackMark } = require('../store');
 const { offLoop } = require('./off-loop');
+const { mapSegment, writeSegment } = require('./segment-files');
 
 /** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
 /** @typedef {import('../../index').VectorId} Id */
@@ -30,23 +32,19 @@ const { offLoop } = require('./off-loop');
  * @typedef {{ state: object|undefined, through: number,
  *   records: AsyncIterable<{ sequence: number, bytes: Uint8Array }> }} Recovered
  */
+/** @typedef {{ mark: import('../store/marks').Mark, expect: () => number }} Marked `expect`: its result */
+/** @typedef {import('./segment-files').Entry} Entry */
 /**
- * `bytes`: what lies behind the rows; `at`: where, of such as are used where they lie.
- * @typedef {{ file: string, rows: number, bytes: number, at?: number }} Entry
- */
-/**
+ * `marks`: of the writes that it has, in format 2, as marks.js dumps them.
  * @typedef {{ format: number, dimensions: number, metric: string, alive: string|null,
- *   segments: Entry[] }} State
+ *   segments: Entry[], marks?: unknown }} State
  */
 
-const kFormat = 3; // 1 and 2: no segment is used where it lies
-const kAlignment = 64; // of what lies behind the rows
+const kFormat = 3; // 1: no record has a mark; 1 and 2: no segment is used where it lies
 const kLogBytes = 64 << 20; // of records, before a checkpoint is made though no segment is full
 
 // A file that a crash left behind, unnamed by any checkpoint, may have any other name.
 const newName = (/** @type {string} */ kind) => `${kind}-${randomBytes(8).toString('hex')}`;
-/** @param {ArrayBufferView} view */
-const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 
 class Journal {
   #collection;
@@ -71,6 +69,8 @@ class Journal {
   /** @type {Promise<unknown>} the last write's end */
   #ended = Promise.resolve();
   #underWay = 0;
+  #marks = new Marks();
+  #isShared;
   /** @type {GPUError|undefined} why nothing is written any more: a record was not applied */
   #broken;
 
@@ -79,8 +79,10 @@ class Journal {
    * @param {Table} table
    * @param {Segments} segments
    * @param {{ dimensions: number, metric: string }} what
+   * @param {boolean} isShared whether writes have marks
    */
-  constructor(collection, table, segments, what) {
+  constructor(collection, table, segments, what, isShared = false) {
+    this.#isShared = isShared;
     this.#collection = collection;
     this.#table = table;
     this.#segments = segments;
@@ -93,10 +95,22 @@ class Journal {
     const state = /** @type {State|undefined} */ (given);
     this.#through = this.#last = through;
     if (state) await this.#adopt(state);
+    this.#marks = new Marks(state?.marks);
     for await (const { sequence, bytes } of records) {
-      this.#note(sequence, await this.#replay(sequence, bytes), bytes.length);
+      const marked = unpackMark(bytes);
+      this.#note(sequence, await this.#replay(sequence, marked?.rest ?? bytes), bytes.length);
+      if (marked) this.#marks.note(marked.mark, marked.result);
     }
-    if (!state) await this.#collection.checkpoint({ state: this.#state([]), files: [], through: this.#through });
+    if (state && !(this.#isShared && state.format < kFormat)) return;
+    // Before a record has a mark, which format 1 does not know.
+    const segments = state?.segments ?? [];
+    const files = [...segments.map(({ file }) => file), ...(this.#alive === null ? [] : [this.#alive])];
+    await this.#collection.checkpoint({ state: this.#state(segments), files, through: this.#through });
+  }
+
+  /** Which marked writes were done. */
+  get marks() {
+    return this.#marks;
   }
 
   /**
@@ -147,15 +161,11 @@ class Journal {
   async toFiles() {
     for (const [name, entry] of [...this.#entries]) {
       if (this.#mapped.has(name)) continue;
-      const { file, rows: count } = entry;
-      const at = /** @type {number} */ (entry.at); // of all that this process has written
-      const { buffer, source } = await this.#collection.mapFile(file);
-      await this.#collection.check(file, 0, buffer.byteLength);
-      const bytes = new Uint8Array(buffer);
+      const { rows, bytes, at, source } = await mapSegment(this.#collection, entry, this.#what.dimensions);
+      await this.#collection.check(entry.file, 0, bytes.length);
       /** @type {number|undefined} */
-      const newName = await offLoop((id) => this.#table.exchange(id, name, bytes, count, at, source));
+      const newName = await offLoop((id) => this.#table.exchange(id, name, bytes, entry.rows, at, source));
       if (newName === undefined) continue; // it was merged away
-      const rows = new Float32Array(buffer, 0, count * this.#what.dimensions);
       this.#segments.exchange(name, newName, rows);
       this.#entries.delete(name);
       this.#entries.set(newName, entry);
@@ -169,25 +179,14 @@ class Journal {
    * @returns {Promise<{ name: number, rows: Float32Array, isChecked: boolean }>}
    */
   async #adoptSegment(entry, alive) {
-    const { file, rows: count, bytes } = entry;
-    const { dimensions } = this.#what;
-    const { buffer, source } = await this.#collection.mapFile(file);
-    const at = entry.at ?? count * dimensions * 4;
-    const isSize = [count, bytes, at].every((each) => Number.isSafeInteger(each) && each >= 0);
-    if (!isSize || count === 0 || at < count * dimensions * 4 || at + bytes !== buffer.byteLength)
-      throw new GPUError(
-        'ERR_DAMAGED',
-        `the file '${file}' of the index has ${buffer.byteLength} bytes, which are no ${count} rows of ${dimensions} ` +
-          `numbers and ${bytes} bytes behind them`,
-      );
+    const { rows, rest, bytes, at, source } = await mapSegment(this.#collection, entry, this.#what.dimensions);
     const isWhole = entry.at === undefined || source === undefined;
-    if (isWhole) await this.#collection.check(file, 0, buffer.byteLength);
-    const rows = new Float32Array(buffer, 0, count * dimensions);
+    if (isWhole) await this.#collection.check(entry.file, 0, bytes.length);
     const name = /** @type {number} */ (
       await offLoop((id) =>
         entry.at === undefined
-          ? this.#table.adopt(id, rows, new Uint8Array(buffer, at, bytes), alive)
-          : this.#table.adoptMapped(id, new Uint8Array(buffer), count, at, source, alive),
+          ? this.#table.adopt(id, rows, rest, alive)
+          : this.#table.adoptMapped(id, bytes, entry.rows, at, source, alive),
       )
     );
     return { name, rows, isChecked: isWhole };
@@ -222,9 +221,10 @@ class Journal {
    * @param {() => Promise<Uint8Array[]>} pack its record; rejects where it can't be
    * @param {() => Result|Promise<Result>} apply
    * @param {(result: Result) => number|undefined} lastOf the number of its last row
+   * @param {Marked} [marked]
    * @returns {Promise<Result>}
    */
-  async write(ids, durable, pack, apply, lastOf) {
+  async write(ids, durable, pack, apply, lastOf, marked) {
     const before = this.#begun;
     /** @type {() => void} */
     let onBegun = () => {};
@@ -238,7 +238,11 @@ class Journal {
       if (this.#underWay > 1) await before;
       if (ids.some((id) => this.#pending.has(id))) await this.#ended.catch(() => {});
       if (this.#broken) throw this.#broken;
-      end = this.#record(ids, durable, await pack(), apply, lastOf);
+      const pieces = await pack();
+      const result = marked?.expect() ?? 0;
+      if (marked) pieces.unshift(packMark(marked.mark, result));
+      const note = marked && (() => this.#marks.note(marked.mark, result));
+      end = this.#record(ids, durable, pieces, apply, lastOf, note);
     } catch (error) {
       this.#underWay -= 1;
       throw error;
@@ -257,9 +261,10 @@ class Journal {
    * @param {Uint8Array[]} pieces
    * @param {() => Result|Promise<Result>} apply
    * @param {(result: Result) => number|undefined} lastOf
+   * @param {(() => void)|undefined} onApplied
    * @returns {Promise<Result>}
    */
-  #record(ids, durable, pieces, apply, lastOf) {
+  #record(ids, durable, pieces, apply, lastOf, onApplied) {
     const before = this.#ended.catch(() => {});
     const appended = this.#collection.append(pieces, durable === undefined ? {} : { durable }); // which may throw
     for (const id of ids) this.#pending.add(id);
@@ -270,6 +275,7 @@ class Journal {
         const result = await this.#apply(apply);
         const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
         this.#note(recorded.value, lastOf(result), bytes);
+        onApplied?.();
         return result;
       } finally {
         for (const id of ids) this.#pending.delete(id);
@@ -306,11 +312,12 @@ class Journal {
 
   /**
    * @param {Entry[]} segments
+   * @param {ReturnType<Marks['dump']>} [marks]
    * @returns {State}
    */
-  #state(segments) {
+  #state(segments, marks = this.#marks.dump()) {
     const { dimensions, metric } = this.#what;
-    return { format: kFormat, dimensions, metric, alive: this.#alive, segments };
+    return { format: kFormat, dimensions, metric, alive: this.#alive, segments, ...(marks.length > 0 && { marks }) };
   }
 
   /** Files for sealed segments that have none, and a checkpoint, if there is anything new. */
@@ -326,12 +333,15 @@ class Journal {
     const kept = open ? this.#puts.filter(({ last }) => last >= open.firstNumber) : [];
     const through = kept.length ? kept[0].sequence - 1 : this.#last;
     const logged = this.#logged;
+    const marks = this.#marks.dump();
     const alive = sealed.map(({ place }) => new Uint8Array(this.#table.aliveOf(handle, place)));
     const held = sealed.map(({ name }) => this.#segments.enter(name, true));
     try {
       for (const [i, { name, rows, place }] of sealed.entries()) {
         if (this.#entries.has(name)) continue;
-        this.#entries.set(name, await this.#writeSegment(handle, place, rows, held[i].rows));
+        const pack = (/** @type {number} */ id) => this.#table.packMapped(id, handle, place);
+        const vectors = held[i].rows.subarray(0, rows * this.#what.dimensions);
+        this.#entries.set(name, await writeSegment(this.#collection, newName('segment'), rows, vectors, pack));
       }
     } finally {
       for (const each of held) this.#segments.leave(each);
@@ -341,30 +351,13 @@ class Journal {
     if (this.#alive !== null) await this.#collection.writeFile(this.#alive, alive);
     const files = entries.map(({ file }) => file);
     if (this.#alive !== null) files.push(this.#alive);
-    await this.#collection.checkpoint({ state: this.#state(entries), files, through });
+    await this.#collection.checkpoint({ state: this.#state(entries, marks), files, through });
     this.#through = through;
     this.#puts = this.#puts.filter(({ sequence }) => sequence > through);
     this.#logged -= logged;
     const names = new Set(sealed.map(({ name }) => name));
     for (const name of this.#entries.keys()) if (!names.has(name)) this.#entries.delete(name);
     for (const name of this.#mapped) if (!names.has(name)) this.#mapped.delete(name);
-  }
-
-  /**
-   * @param {import('../../addon/vector-calls').VectorSnapshot} handle
-   * @param {number} place
-   * @param {number} rows
-   * @param {Float32Array} memory
-   * @returns {Promise<Entry>}
-   */
-  async #writeSegment(handle, place, rows, memory) {
-    const packed = /** @type {ArrayBuffer} */ (await offLoop((id) => this.#table.packMapped(id, handle, place)));
-    const file = newName('segment');
-    const vectors = bytesOf(memory.subarray(0, rows * this.#what.dimensions));
-    const at = Math.ceil(vectors.length / kAlignment) * kAlignment;
-    const padding = new Uint8Array(at - vectors.length);
-    await this.#collection.writeFile(file, [vectors, padding, new Uint8Array(packed)]);
-    return { file, rows, bytes: packed.byteLength, at };
   }
 
   /** Resolves when every write has ended. */
@@ -374,4 +367,4 @@ class Journal {
   }
 }
 
-module.exports = { Journal, bytesOf };
+module.exports = { Journal };

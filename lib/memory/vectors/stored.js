@@ -55,4 +55,4 @@ async function openStored(owner, options) {
   }
 }
 
-module.exports = { openStored };
+module.exports = { checkName, openStored };

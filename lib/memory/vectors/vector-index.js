@@ -24,9 +24,10 @@ class VectorIndex {
    * @param {import('./index-core').Kind & { pinned?: boolean }} kind
    * @param {import('./index-core').Limits} [limits]
    * @param {import('./index-core').Place} [place] in a store: recover() is to follow
+   * @param {IndexCore} [core] another one that does what is called
    */
-  constructor(owner, kind, limits = {}, place = undefined) {
-    this.#core = new IndexCore(owner, kind, limits, place);
+  constructor(owner, kind, limits = {}, place = undefined, core = new IndexCore(owner, kind, limits, place)) {
+    this.#core = core;
   }
 
   /**

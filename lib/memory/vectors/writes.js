@@ -2,7 +2,7 @@
 'use strict';
 const { invalid } = require('../../core');
 const { checkIds, checkVectors, ownData } = require('./ids');
-const { bytesOf } = require('./journal');
+const { bytesOf } = require('./segment-files');
 const { checkMetadata } = require('./metadata');
 const { checkObject, checkFlag } = require('./options');
 const { offLoop } = require('./off-loop');
@@ -12,8 +12,15 @@ const { offLoop } = require('./off-loop');
 /**
  * `isSmall`: it is done inside its call, if none goes on; `pack`: its record; `write`: id 0: now.
  * @typedef {{ ids: ReadonlyArray<Id>, durable: boolean|undefined, isSmall: boolean, pack: () => Promise<Uint8Array[]>,
- *   write: (id: number) => number, lastOf: (result: number) => number|undefined }} Write
+ *   write: (id: number) => number, lastOf: (result: number) => number|undefined,
+ *   marked: import('./journal').Marked|undefined }} Write
  */
+/** @typedef {import('../store/marks').Mark} Mark */
+/**
+ * @typedef {{ list: Id[], rows: import('./ids').Rows, metadata: ReturnType<typeof checkMetadata>,
+ *   durable: boolean|undefined }} CheckedPut
+ */
+/** @typedef {{ list: Id[], durable: boolean|undefined }} CheckedRemoval */
 
 const kOfWrite = new Set(['metadata', 'durable']);
 const kOfRemove = new Set(['durable']);
@@ -45,14 +52,17 @@ class Writes {
    * @param {boolean} replaces
    */
   async put(ids, vectors, options, replaces) {
-    const given = checkObject(options, kOfWrite, replaces ? 'upsert()' : 'add()');
-    const durable = this.#checkDurable(given);
-    const list = checkIds(ids);
-    const metadata = checkMetadata(given.metadata, list.length); // whose getters might change the vectors
-    const rows = checkVectors(vectors, this.#dimensions, 'vectors');
+    await this.putChecked(checkPut(ids, vectors, options, this.#dimensions, replaces), replaces);
+  }
+
+  /**
+   * @param {CheckedPut} what
+   * @param {boolean} replaces
+   * @param {Mark} [mark]
+   */
+  async putChecked({ list, rows, metadata, durable }, replaces, mark) {
+    this.#checkDurable(durable);
     const { count } = rows;
-    if (count !== list.length)
-      throw invalid(`vectors has ${count} rows for ${list.length} ids: there must be one for each`, 'vectors');
     const isSmall = rows.data.byteLength <= kAtOnceBytes && count <= kAtOnceIds;
     // What is recorded, what is applied and what was checked are the same bytes, whatever the caller does meanwhile.
     const data = this.#isNow(isSmall) ? rows.data : ownData(rows);
@@ -68,6 +78,7 @@ class Writes {
       },
       write: (id) => table.append(id, list, data, metadata, replaces),
       lastOf: (first) => first + count - 1,
+      marked: mark && { mark, expect: () => 0 },
     });
   }
 
@@ -76,9 +87,17 @@ class Writes {
    * @param {unknown} options
    */
   async remove(ids, options) {
-    const durable = this.#checkDurable(checkObject(options, kOfRemove, 'remove()'));
-    const list = checkIds(ids);
+    return this.removeChecked(checkRemoval(ids, options));
+  }
+
+  /**
+   * @param {CheckedRemoval} what
+   * @param {Mark} [mark]
+   */
+  async removeChecked({ list, durable }, mark) {
+    this.#checkDurable(durable);
     const table = this.#table;
+    const isThere = () => table.get(0, [...new Set(list)], false, false).found.reduce((sum, each) => sum + each, 0);
     return this.#commit({
       ids: list,
       durable,
@@ -86,14 +105,14 @@ class Writes {
       pack: async () => [new Uint8Array(table.packRemoval(list))],
       write: (id) => table.remove(id, list),
       lastOf: () => undefined,
+      marked: mark && { mark, expect: isThere },
     });
   }
 
-  /** @param {Record<string, unknown>} given */
-  #checkDurable({ durable }) {
-    if (checkFlag(durable, 'durable') && !this.#journal)
+  /** @param {boolean|undefined} durable */
+  #checkDurable(durable) {
+    if (durable && !this.#journal)
       throw invalid('durable is true, but the index has no store: createIndex({ store, name })', 'options.durable');
-    return /** @type {boolean|undefined} */ (durable);
   }
 
   /**
@@ -108,11 +127,13 @@ class Writes {
    * @param {Write} what
    * @returns {Promise<number>}
    */
-  async #commit({ ids, durable, isSmall, pack, write, lastOf }) {
+  async #commit({ ids, durable, isSmall, pack, write, lastOf, marked }) {
     const apply = () =>
       isSmall ? write(0) : /** @type {Promise<number>} */ (offLoop(/** @type {(id: number) => void} */ (write)));
     if (ids.length === 0) return 0;
-    if (this.#journal) return this.#journal.write(ids, durable, pack, apply, lastOf);
+    const journal = this.#journal;
+    if (journal)
+      return journal.marks.once(marked?.mark, () => journal.write(ids, durable, pack, apply, lastOf, marked));
     if (this.#isNow(isSmall)) return apply();
     const before = this.#last;
     const mine = (async () => {
@@ -128,4 +149,41 @@ class Writes {
   }
 }
 
-module.exports = { Writes };
+/** @param {Record<string, unknown>} given */
+function durableOf({ durable }) {
+  checkFlag(durable, 'durable');
+  return /** @type {boolean|undefined} */ (durable);
+}
+
+/**
+ * The arguments of add() and upsert().
+ * @param {unknown} ids
+ * @param {unknown} vectors
+ * @param {unknown} options
+ * @param {number} dimensions
+ * @param {boolean} replaces
+ * @returns {CheckedPut}
+ */
+function checkPut(ids, vectors, options, dimensions, replaces) {
+  const given = checkObject(options, kOfWrite, replaces ? 'upsert()' : 'add()');
+  const durable = durableOf(given);
+  const list = checkIds(ids);
+  const metadata = checkMetadata(given.metadata, list.length); // whose getters might change the vectors
+  const rows = checkVectors(vectors, dimensions, 'vectors');
+  if (rows.count !== list.length)
+    throw invalid(`vectors has ${rows.count} rows for ${list.length} ids: there must be one for each`, 'vectors');
+  return { list, rows, metadata, durable };
+}
+
+/**
+ * Those of remove().
+ * @param {unknown} ids
+ * @param {unknown} options
+ * @returns {CheckedRemoval}
+ */
+function checkRemoval(ids, options) {
+  const durable = durableOf(checkObject(options, kOfRemove, 'remove()'));
+  return { durable, list: checkIds(ids) };
+}
+
+module.exports = { Writes, checkPut, checkRemoval };

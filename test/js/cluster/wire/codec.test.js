@@ -99,6 +99,9 @@ const toMember = [
   { type: 'follow', number: 1 },
   { type: 'follow', number: 1, id: 'report-13' },
   { type: 'where', number: 1, text: 'it was running on 1-cpu-0' },
+  { type: 'own', key: 'store:/data', turn: 3, folder: '/dev/shm/switchyard', isLost: true },
+  { type: 'disown', key: 'store:/data', turn: 3 },
+  { type: 'gone', key: 'store:/data', turn: 3 },
   { type: 'end', reason: 'device-lost' },
   { type: 'bye', reason: 'nonsense' },
 ];
@@ -140,6 +143,11 @@ const toCoordinator = [
   },
   { type: 'lookup', id: 1, name: 'base' },
   { type: 'unpublish', id: 1, name: 'base' },
+  { type: 'claim', id: 1, key: 'store:/data', mayOwn: true },
+  { type: 'owned', key: 'store:/data', turn: 3, address: '/dev/shm/switchyard/1' },
+  { type: 'disowned', key: 'store:/data', turn: 3 },
+  { type: 'disowned', key: 'store:/data', turn: 3, error: { code: 'ERR_LOCKED', message: 'it is locked' } },
+  { type: 'released', id: 1, key: 'store:/data' },
 ];
 
 describe.each([

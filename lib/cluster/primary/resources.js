@@ -1,0 +1,221 @@
+// What a cluster has once, whoever of its processes calls it: which process owns it. The coordinator says who, and says
+// it anew when that one dies; what goes between the owner and the others does not come by here.
+'use strict';
+const { plainError, GPUError } = require('../../core');
+const { ClusterFolder } = require('./cluster-folder');
+
+/** @typedef {import('./member').Member} Member */
+/** @typedef {import('../wire/resource-messages').FromHolder} FromHolder */
+/** @typedef {import('../wire/resource-messages').OwnerAnswer} OwnerAnswer */
+/**
+ * @typedef {object} Row
+ * @property {string} key
+ * @property {number} turn which owner it is: the number of the last one
+ * @property {Member|undefined} owner
+ * @property {string|undefined} address undefined: there is no owner, or it is not ready yet, or not any more
+ * @property {Map<Member, boolean>} holders those that have it open, and whether they may own it
+ * @property {{ member: Member, id: number }[]} waiting for an owner
+ * @property {{ member: Member, id: number }[]} closing who wait for it to be closed
+ */
+
+class Resources {
+  /** @type {Map<string, Row>} */
+  #rows = new Map();
+  #folder;
+  #isClosed = false;
+  #turns = 0;
+
+  /** @param {{ folder: string|undefined, log: import('../../core/log').Logger }} parts */
+  constructor({ folder, log }) {
+    this.#folder = new ClusterFolder(folder, log);
+  }
+
+  /**
+   * @param {Member} member
+   * @param {FromHolder} message
+   */
+  onMessage(member, message) {
+    switch (message.type) {
+      case 'claim':
+        this.#claim(member, message);
+        break;
+      case 'owned':
+        this.#owned(member, message.key, message.turn, message.address);
+        break;
+      case 'disowned':
+        this.#disowned(member, message);
+        break;
+      case 'released':
+        this.#released(member, message);
+        break;
+    }
+  }
+
+  /**
+   * @param {Member} member
+   * @param {import('../wire/resource-messages').ClaimMessage} message
+   */
+  #claim(member, { id, key, mayOwn }) {
+    let row = this.#rows.get(key);
+    if (!row) {
+      row = { key, turn: 0, owner: undefined, address: undefined, holders: new Map(), waiting: [], closing: [] };
+      this.#rows.set(key, row);
+    }
+    row.holders.set(member, mayOwn);
+    row.waiting.push({ member, id });
+    if (row.address !== undefined) this.#answer(row);
+    else if (!row.owner) this.#appoint(row, false);
+  }
+
+  /**
+   * Chooses an owner among those that have it open: one that wants to be, a worker sooner than the primary, and of
+   * those who owns the fewest, the one that is here longest.
+   * @param {Row} row
+   * @param {boolean} isLost whether the one before has died
+   */
+  #appoint(row, isLost) {
+    const owned = (/** @type {Member} */ member) =>
+      [...this.#rows.values()].filter(({ owner }) => owner === member).length;
+    const ranks = [...row.holders]
+      .filter(([member]) => member.ask !== undefined && member.state !== 'gone')
+      .map(([member, mayOwn]) => ({
+        member,
+        rank: [
+          Number(member.state === 'leaving'),
+          Number(!mayOwn),
+          Number(member.inProcess),
+          owned(member),
+          member.serial,
+        ],
+      }))
+      .sort((a, b) => compare(a.rank, b.rank));
+    if (!ranks.length) return; // those that are left are about to go
+    const [{ member }] = ranks;
+    row.owner = member;
+    row.turn = ++this.#turns;
+    try {
+      member.say({ type: 'own', key: row.key, turn: row.turn, folder: this.#folder.open(), isLost });
+    } catch (error) {
+      row.owner = undefined;
+      this.#refuse(row, error);
+    }
+  }
+
+  /** @param {Row} row with an address */
+  #answer(row) {
+    const { owner, turn, address } = row;
+    for (const { member, id } of row.waiting.splice(0)) {
+      const answer = { address: /** @type {string} */ (address), turn, isMine: member === owner };
+      member.say({ type: 'answer', id, answer });
+    }
+  }
+
+  /**
+   * @param {Row} row
+   * @param {unknown} error
+   */
+  #refuse(row, error) {
+    for (const { member, id } of row.waiting.splice(0))
+      member.say({ type: 'answer-error', id, error: plainError(error) });
+  }
+
+  /**
+   * @param {Member} member
+   * @param {string} key
+   * @param {number} turn
+   * @param {string} address
+   */
+  #owned(member, key, turn, address) {
+    const row = this.#rows.get(key);
+    if (!row || row.owner !== member || row.turn !== turn) return;
+    row.address = address;
+    this.#answer(row);
+    this.#endUnheld(row);
+  }
+
+  /**
+   * @param {Member} member
+   * @param {Extract<FromHolder, { type: 'disowned' }>} message
+   */
+  #disowned(member, { key, turn, error }) {
+    const row = this.#rows.get(key);
+    if (!row || row.owner !== member || row.turn !== turn) return;
+    row.owner = row.address = undefined;
+    if (error) this.#refuse(row, error);
+    this.#tellClosed(row);
+    if (!row.holders.size) this.#rows.delete(key);
+    else if (!error) this.#appoint(row, false);
+  }
+
+  /**
+   * @param {Member} member
+   * @param {import('../wire/resource-messages').ReleasedMessage} message
+   */
+  #released(member, { id, key }) {
+    const row = this.#rows.get(key);
+    if (!row?.holders.delete(member)) {
+      member.say({ type: 'answer', id, answer: null });
+      return;
+    }
+    row.waiting = row.waiting.filter((each) => each.member !== member);
+    row.closing.push({ member, id });
+    if (row.holders.size) this.#tellClosed(row);
+    else this.#endUnheld(row);
+  }
+
+  /** @param {Row} row that is closed, or that others have open */
+  #tellClosed(row) {
+    for (const { member, id } of row.closing.splice(0)) member.say({ type: 'answer', id, answer: null });
+  }
+
+  /**
+   * Its owner closes what nobody has open; who claims it meanwhile waits for that.
+   * @param {Row} row
+   */
+  #endUnheld(row) {
+    if (row.holders.size) return;
+    if (!row.owner) {
+      this.#tellClosed(row);
+      this.#rows.delete(row.key);
+    } else if (row.address !== undefined) {
+      row.address = undefined;
+      row.owner.say({ type: 'disown', key: row.key, turn: row.turn });
+    }
+  }
+
+  /** @param {Member} member whose process has ended, or left the cluster */
+  onGone(member) {
+    if (this.#isClosed) return;
+    for (const row of [...this.#rows.values()]) {
+      const wasOwner = row.owner === member;
+      row.holders.delete(member);
+      row.waiting = row.waiting.filter((each) => each.member !== member);
+      if (wasOwner) {
+        row.owner = row.address = undefined;
+        // Most see it by their sockets; one that has just connected may not.
+        for (const holder of row.holders.keys()) holder.say({ type: 'gone', key: row.key, turn: row.turn });
+      }
+      if (!row.holders.size) this.#endUnheld(row);
+      else if (!row.owner) this.#appoint(row, true);
+    }
+  }
+
+  /** The cluster ends, and with it what is on no disk. */
+  close() {
+    this.#isClosed = true;
+    for (const row of this.#rows.values()) this.#refuse(row, new GPUError('ERR_CLOSED', 'the cluster is being closed'));
+    this.#rows.clear();
+    this.#folder.remove();
+  }
+}
+
+/**
+ * @param {readonly number[]} a
+ * @param {readonly number[]} b
+ */
+function compare(a, b) {
+  const at = a.findIndex((value, i) => value !== b[i]);
+  return at < 0 ? 0 : a[at] - b[at];
+}
+
+module.exports = { Resources };

@@ -1,0 +1,351 @@
+// A store that all processes of a cluster call, as this process has it: its calls go to the owner, be that this very
+// process or another one, and those that the owner has not answered when it dies go to the next one.
+'use strict';
+const { randomBytes } = require('node:crypto');
+const net = require('node:net');
+const { setTimeout: wait } = require('node:timers/promises');
+const { nextId, settle, track } = require('../../call');
+const { asGpuError, GPUError, plainError } = require('../../core');
+const { Link } = require('./link');
+const { Server } = require('./server');
+
+/** @typedef {import('./host').StoreHost} StoreHost */
+/** @typedef {import('../../cluster/worker/shared-resources').SharedResources} SharedResources */
+/** @typedef {import('../../cluster/worker/shared-resources').Ownable} Ownable */
+/** @typedef {Record<string, unknown>} Call */
+/**
+ * @template [Value=unknown]
+ * @typedef {{ value: Value, parts: Uint8Array[] }} Answer
+ */
+/** @typedef {import('../../index').StoreStats} StoreStats */
+/** @typedef {ReturnType<import('../vectors/index-core').IndexCore['stats']>} IndexStats */
+/** @typedef {{ store?: StoreStats, indexes?: Record<string, IndexStats> }} News what has changed */
+/**
+ * What the owner sends: news, or the answer to a call.
+ * @typedef {{ id: number, value: unknown, error?: import('../../index').ErrorFields, news?: News }} Said
+ */
+/**
+ * @typedef {object} Waiting a call without an answer
+ * @property {number} id
+ * @property {Call} call
+ * @property {readonly ArrayBufferView[]} parts
+ * @property {number} tries
+ * @property {(answer: Answer) => void} resolve
+ * @property {(error: unknown) => void} reject
+ */
+/**
+ * @typedef {{ turn: number, send: (waiting: Waiting) => void, cancel: (id: number) => void, close: () => void }} Route
+ */
+
+const kMostTries = 50;
+const kAgainMs = 5;
+
+class SharedStore {
+  #key;
+  #resources;
+  #openHost;
+  #log;
+  /** @type {Route|undefined} */
+  #route;
+  #isConnecting = false;
+  /** @type {Map<number, Waiting>} in the order of the calls */
+  #waiting = new Map();
+  /** @type {{ host: StoreHost, server: Server, turn: number }|undefined} */
+  #owned;
+  #from = randomBytes(8).toString('hex');
+  #writes = 0;
+  /** @type {Set<number>} numbers of writes without an answer */
+  #open = new Set();
+  #isClosed = false;
+  #goneTurn = 0; // that of the last owner that has died
+  /** @type {Set<(news: News) => void>} */
+  listeners = new Set();
+  handles = 0;
+
+  /**
+   * @param {{ key: string, resources: SharedResources, log: import('../../core/log').Logger, mayOwn: boolean,
+   *   openHost: (how: import('../../cluster/wire/resource-messages').OwnMessage) => Promise<StoreHost> }} parts
+   */
+  constructor({ key, resources, log, mayOwn, openHost }) {
+    this.#key = key;
+    this.#resources = resources;
+    this.#openHost = openHost;
+    this.#log = log;
+    resources.hold(key, {
+      mayOwn,
+      own: (how) => this.#own(how),
+      disown: () => this.#disown(),
+      gone: (turn) => this.#onGone(turn),
+    });
+  }
+
+  // ---- calls
+
+  /**
+   * @template [Value=unknown]
+   * @param {Call} call { name, and what it takes }
+   * @param {readonly ArrayBufferView[]} [parts] which nobody changes until the answer has come
+   * @returns {Promise<Answer<Value>>}
+   */
+  call(call, parts = []) {
+    const answer = new Promise((resolve, reject) =>
+      this.#put({ id: nextId(), call, parts, tries: 0, resolve, reject }),
+    );
+    return /** @type {Promise<Answer<Value>>} */ (answer);
+  }
+
+  /**
+   * The same with a signal and a time, as a job has them.
+   * @template [Value=unknown]
+   * @param {Call} call
+   * @param {readonly ArrayBufferView[]} parts
+   * @param {{ signal?: AbortSignal, timeout?: number }} options
+   * @returns {Promise<Answer<Value>>}
+   */
+  callWithin(call, parts, { signal, timeout }) {
+    if (signal === undefined && timeout === undefined) return this.call(call, parts);
+    const id = nextId();
+    const resolve = (/** @type {Answer} */ answer) => settle(id, undefined, answer);
+    const reject = (/** @type {unknown} */ error) => settle(id, error, undefined);
+    const tracked = track(id, { signal, timeout }, undefined, asItIs, () => this.#route?.cancel(id));
+    this.#put({ id, call, parts, tries: 0, resolve, reject });
+    return /** @type {Promise<Answer<Value>>} */ (tracked);
+  }
+
+  /**
+   * A write, which is done once, however often it goes to an owner.
+   * @template [Value=unknown]
+   * @param {Call} call
+   * @param {readonly ArrayBufferView[]} [parts]
+   * @returns {Promise<Answer<Value>>}
+   */
+  async write(call, parts) {
+    const number = ++this.#writes;
+    this.#open.add(number);
+    const [floor] = this.#open; // the first one is the lowest
+    try {
+      return await this.call({ ...call, mark: { from: this.#from, number, floor } }, parts);
+    } finally {
+      this.#open.delete(number);
+    }
+  }
+
+  /** @param {Waiting} waiting */
+  #put(waiting) {
+    if (this.#isClosed) {
+      waiting.reject(new GPUError('ERR_CLOSED', 'the store is closed'));
+      return;
+    }
+    this.#waiting.set(waiting.id, waiting);
+    if (this.#route) this.#send(this.#route, waiting);
+    else this.#connect();
+  }
+
+  /**
+   * @param {Route} route
+   * @param {Waiting} waiting
+   */
+  #send(route, waiting) {
+    try {
+      if (++waiting.tries > kMostTries)
+        throw new GPUError('ERR_WORKER_LOST', `its owner has died ${kMostTries} times while it was called`);
+      route.send(waiting);
+    } catch (error) {
+      this.#waiting.delete(waiting.id);
+      waiting.reject(error);
+    }
+  }
+
+  // ---- where they go
+
+  async #connect() {
+    if (this.#isConnecting) return;
+    this.#isConnecting = true;
+    try {
+      while (!this.#route && this.#waiting.size && !this.#isClosed) {
+        const found = await this.#find();
+        if (found && found.turn > this.#goneTurn) this.#route = found;
+        else found?.close();
+      }
+      const route = this.#route;
+      if (route) for (const waiting of [...this.#waiting.values()]) this.#send(route, waiting);
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#isConnecting = false;
+    }
+  }
+
+  /** @returns {Promise<Route|undefined>} undefined: it has gone, and the coordinator will say who is next */
+  async #find() {
+    const { address, isMine, turn } = await this.#resources.claim(this.#key);
+    if (isMine) return this.#owned?.turn === turn ? this.#localRoute(this.#owned.host, turn) : undefined;
+    const socket = await connectTo(address);
+    if (!socket) await wait(kAgainMs);
+    return socket && this.#remoteRoute(socket, turn);
+  }
+
+  /**
+   * @param {StoreHost} host
+   * @param {number} turn
+   * @returns {Route}
+   */
+  #localRoute(host, turn) {
+    const who = {};
+    return {
+      turn,
+      send: ({ id, call, parts }) => {
+        const bytes = parts.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
+        const whole = /** @type {import('./host').Call} */ (/** @type {unknown} */ ({ ...call, id }));
+        host.call(whole, bytes, who).then(
+          ({ value, parts: given = [] }) =>
+            this.#answer(id, {
+              value,
+              parts: given.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength)),
+            }),
+          (error) => this.#refuse(id, error),
+        );
+      },
+      cancel: (id) => host.cancel(id, who),
+      close: () => host.leave(who),
+    };
+  }
+
+  /**
+   * @param {import('node:net').Socket} socket
+   * @param {number} turn
+   * @returns {Route}
+   */
+  #remoteRoute(socket, turn) {
+    const link = new Link(socket, {
+      onFrame: ({ head, parts }) => {
+        const { id, value, error, news } = /** @type {Said} */ (/** @type {unknown} */ (head));
+        if (news) this.#tell(news);
+        else if (error) this.#refuse(id, asGpuError(error));
+        else this.#answer(id, { value, parts });
+        if (!this.#waiting.size) link.unref();
+      },
+      onEnd: (error) => {
+        if (error) this.#log.error({ reason: error.message }, 'the owner of a store sent a frame that is none');
+        if (this.#route === route) this.#onLost();
+      },
+    });
+    /** @type {Route} */
+    const route = {
+      turn,
+      send: ({ id, call, parts }) => {
+        link.ref();
+        link.send({ ...call, id }, parts);
+      },
+      cancel: (id) => link.send({ cancel: id }),
+      close: () => link.end(),
+    };
+    return route;
+  }
+
+  /** @param {number} turn of an owner that has died */
+  #onGone(turn) {
+    this.#goneTurn = Math.max(turn, this.#goneTurn);
+    const route = this.#route;
+    if (!route || route.turn > turn) return;
+    this.#onLost();
+    route.close();
+  }
+
+  #onLost() {
+    this.#route = undefined;
+    if (this.#waiting.size) this.#connect();
+  }
+
+  /**
+   * @param {number} id
+   * @param {Answer} answer
+   */
+  #answer(id, answer) {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    waiting?.resolve(answer);
+  }
+
+  /**
+   * @param {number} id
+   * @param {unknown} error
+   */
+  #refuse(id, error) {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    waiting?.reject(error);
+  }
+
+  /** @param {unknown} error there is no owner, and none will come */
+  #fail(error) {
+    const all = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject } of all) reject(asGpuError(plainError(error)));
+  }
+
+  /** @param {News} news */
+  #tell(news) {
+    for (const listener of this.listeners) listener(news);
+  }
+
+  // ---- this process owns it
+
+  /** @param {import('../../cluster/wire/resource-messages').OwnMessage} how */
+  async #own(how) {
+    const host = await this.#openHost(how);
+    const server = new Server(host, this.#log);
+    try {
+      const address = await server.listen(how.folder, this.#key, how.turn);
+      this.#owned = { host, server, turn: how.turn };
+      host.useNews((news) => {
+        server.tell(news);
+        this.#tell(news);
+      });
+      return address;
+    } catch (error) {
+      await host.close();
+      throw error;
+    }
+  }
+
+  async #disown() {
+    const owned = this.#owned;
+    this.#owned = undefined;
+    if (!owned) return;
+    this.#route = undefined;
+    owned.server.pause(); // what is called from now on is the next owner's to do
+    await owned.host.close();
+    await owned.server.close();
+  }
+
+  /** No handle is left; resolves once it is closed, where no other process has it open. */
+  async close() {
+    this.#isClosed = true;
+    this.#fail(new GPUError('ERR_CLOSED', 'the store is closed'));
+    this.#route?.close();
+    this.#route = undefined;
+    await this.#resources.release(this.#key).catch(() => {}); // its coordinator has gone, and closed it
+  }
+}
+
+/** @param {unknown} answer */
+const asItIs = (answer) => /** @type {Answer} */ (answer);
+
+/**
+ * @param {string} address
+ * @returns {Promise<import('node:net').Socket|undefined>} undefined: nobody listens there
+ */
+function connectTo(address) {
+  return new Promise((resolve) => {
+    const socket = net.connect(address);
+    const onError = () => resolve(undefined);
+    socket.once('error', onError);
+    socket.once('connect', () => {
+      socket.off('error', onError);
+      resolve(socket);
+    });
+  });
+}
+
+module.exports = { SharedStore };

@@ -1,0 +1,72 @@
+// Which writes were done: what is remembered of them, in a table and in a log.
+'use strict';
+const { Marks, packMark, unpackMark, readMark } = require('../../../../lib/memory/store');
+
+const kFrom = '00112233aabbccdd';
+const mark = (number, floor = 0, from = kFrom) => ({ from, number, floor });
+
+test('a write is done once, and its result given again', async () => {
+  const marks = new Marks();
+  let done = 0;
+  const write = async () => {
+    done += 1;
+    marks.note(mark(1), 5);
+    return 5;
+  };
+  expect(await Promise.all([marks.once(mark(1), write), marks.once(mark(1), write)])).toEqual([5, 5]);
+  expect(await marks.once(mark(1), write)).toBe(5);
+  expect(done).toBe(1);
+  expect(await marks.once(undefined, write)).toBe(5); // of nobody who could ask again
+  expect(done).toBe(2);
+});
+
+test('one that failed is tried again', async () => {
+  const marks = new Marks();
+  await expect(
+    marks.once(mark(1), async () => {
+      throw new Error('full');
+    }),
+  ).rejects.toThrow('full');
+  expect(await marks.once(mark(1), async () => 3)).toBe(3);
+});
+
+test('no more is kept than what somebody may ask for, of 1024 processes', async () => {
+  const marks = new Marks();
+  for (let i = 1; i <= 1000; ++i) marks.note(mark(i, Math.max(0, i - 10)), i);
+  expect(marks.dump()).toEqual([[kFrom, 990, Array.from({ length: 11 }, (_, i) => [990 + i, 990 + i])]]);
+  for (let i = 0; i < 2000; ++i) marks.note(mark(1, 0, i.toString(16).padStart(16, '0')), 0);
+  expect(marks.dump()).toHaveLength(1024);
+  expect(marks.dump().some(([from]) => from === kFrom)).toBe(false);
+});
+
+test('what a dump has is known after it', async () => {
+  const marks = new Marks();
+  marks.note(mark(7, 5), 42);
+  const again = new Marks(JSON.parse(JSON.stringify(marks.dump())));
+  const never = async () => {
+    throw new Error('done again');
+  };
+  expect(await again.once(mark(7), never)).toBe(42);
+  expect(await again.once(mark(4), never)).toBe(0); // it has had its answer
+  await expect(again.once(mark(6), never)).rejects.toThrow('done again');
+  again.note(mark(7, 5), 0); // as a record behind the dump says
+  expect(await again.once(mark(7), never)).toBe(42);
+});
+
+test('a mark comes through a record, and what is none is left alone', () => {
+  const given = mark(2 ** 40 + 3, 2 ** 40);
+  const rest = new Uint8Array([2, 0, 0, 0, 9]);
+  const bytes = Buffer.concat([packMark(given, 4096), rest]);
+  expect(unpackMark(bytes)).toEqual({ mark: given, result: 4096, rest: Buffer.from(rest) });
+  expect(unpackMark(rest)).toBeUndefined();
+  expect(unpackMark(Buffer.concat([rest, Buffer.alloc(64)]))).toBeUndefined();
+});
+
+test.each([undefined, null, 7, {}, mark('1'), mark(-1), mark(1.5), mark(1, NaN), mark(1, 0, 'xyz'), mark(1, 0, 'AA')])(
+  '%p is no mark',
+  (value) => expect(readMark(value)).toBeUndefined(),
+);
+
+test('a mark that was sent is one', () => {
+  expect(readMark(JSON.parse(JSON.stringify(mark(3, 1))))).toEqual(mark(3, 1));
+});
