@@ -9,10 +9,14 @@ const kMiddle = [...kProgram, 'program'];
 const kCluster = [...kMiddle, 'metrics', 'context'];
 const kText = [...kCluster, 'cluster'];
 const kMemory = [...kText, 'text'];
-const kService = [...kMemory, 'memory'];
+const kExchange = [...kCall, 'call'];
+const kRpc = [...kMemory, 'memory', 'exchange'];
+const kService = [...kRpc, 'rpc'];
 const kMayRequire = {
   cli: [...kService, 'service'],
   service: kService,
+  rpc: kRpc,
+  exchange: kExchange,
   memory: kMemory,
   text: kText,
   cluster: kCluster,

@@ -6,7 +6,7 @@ const { InvalidArgumentError } = require('commander');
 const { invalid, show, kBackends, nowMs } = require('../core');
 const { makeJob, describeShapes } = require('./inputs');
 
-/** @typedef {import('../service/workload').RequestedWorkload} Job with `params` where it has some */
+/** @typedef {import('../exchange/workload').RequestedWorkload} Job with `params` where it has some */
 /** @typedef {import('../index').RunResult & Partial<import('../index').GPUResult>} Result */
 /**
  * @typedef {object} Options
@@ -80,8 +80,7 @@ function parseCount(min, max) {
  * @param {string} file - for stdin
  */
 function readFile(file) {
-  const { parseJson } = require('../service');
-  const { readWorkload } = require('../service');
+  const { parseJson, readWorkload } = require('../exchange');
   const bytes = fs.readFileSync(file === '-' ? 0 : file);
   const { workload, options } = readWorkload(parseJson(bytes, file === '-' ? 'stdin' : path.basename(file)), undefined);
   return { workload, options };

@@ -11,8 +11,8 @@ const { runWorkload } = require('./run-workload');
  * @property {import('./server').Manager} manager
  * @property {import('./server').State} state
  * @property {import('../core/log').Logger} logger
- * @property {import('./caps').Config} config
- * @property {import('./gate').Gate} gate
+ * @property {import('../exchange/caps').Config} config
+ * @property {import('../exchange/gate').Gate} gate
  */
 /** @typedef {import('fastify').FastifyRequest} Request */
 /** @typedef {import('fastify').FastifyReply} Reply */

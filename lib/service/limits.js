@@ -1,7 +1,7 @@
 // What a connection may do before there is a request: how long, how many, how large; and the answer to bytes that are
 // no HTTP.
 'use strict';
-const { HttpError, describeFailure } = require('./http-error');
+const { HttpError, describeFailure } = require('../exchange');
 
 /** @typedef {import('node:net').Socket} Socket */
 

@@ -3,16 +3,13 @@
 'use strict';
 const { setTimeout, clearTimeout } = require('node:timers');
 const { fastify } = require('fastify');
+const { HttpError, badRequest, describeFailure, kType, Gate, doorHere, Room } = require('../exchange');
 const { readServiceConfig } = require('../config');
 const { createLogger, describeError } = require('../core');
-const { HttpError, badRequest, describeFailure } = require('./http-error');
-const { clientOf } = require('./caps');
+const { clientName } = require('./caller');
 const { whenGone } = require('./gone');
 const { Budget, readBody, discard } = require('./body');
-const { kType } = require('./frame');
 const { kEndpoints } = require('./endpoints');
-const { Gate, doorHere } = require('./gate');
-const { Room } = require('./room');
 const { addHome } = require('./home');
 const { serverOptions, limitConnections, checkHeaders, linger } = require('./limits');
 
@@ -21,7 +18,7 @@ const { serverOptions, limitConnections, checkHeaders, linger } = require('./lim
 /** @typedef {import('fastify').FastifyRequest} Request */
 /** @typedef {import('fastify').FastifyReply} Reply */
 /** @typedef {Request & { workloadId?: string }} NamedRequest */
-/** @typedef {import('./http-error').Thrown} Thrown */
+/** @typedef {import('../exchange/http-error').Thrown} Thrown */
 /**
  * @typedef {object} Health
  * @property {'ok'|'degraded'|'down'} status
@@ -90,7 +87,7 @@ function addParsers(app, { bodyLimit }) {
       const { headers, routeOptions } = request;
       const length = headers['content-length'];
       const declared = length === undefined ? undefined : Number(length);
-      const options = { limit: bodyLimit, declared, budget: budget.of(clientOf(request.ip)) };
+      const options = { limit: bodyLimit, declared, budget: budget.of(clientName(request)) };
       const { body } = /** @type {{ body?: import('./endpoints').Endpoint['body'] }} */ (routeOptions.config);
       checkEncoding(request);
       if (body === 'whole') return readBody(payload, options);
@@ -218,7 +215,7 @@ async function drain(app, state, timeout) {
  * @param {Manager} manager
  * @param {HttpConfig & { timeout: number, logLevel: string }} [config]
  * @param {Logger} [logger]
- * @param {import('./gate').Door} [door] to the room that workers share; left out: it has one to itself
+ * @param {import('../exchange/gate').Door} [door] to the room that workers share; left out: it has one to itself
  * @returns {Service}
  */
 function createServer(

@@ -6,12 +6,11 @@ const os = require('node:os');
 const path = require('node:path');
 const { setTimeout, clearTimeout, setInterval, clearInterval } = require('node:timers');
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
+const { answerDoor, Room } = require('../exchange');
 const { version } = require('../../package.json');
 const { readServiceConfig, managerOptions } = require('../config');
 const { createLogger, describeError, errorText, nowMs } = require('../core');
-const { answerDoor } = require('./gate');
 const { curlLine } = require('./home');
-const { Room } = require('./room');
 
 /** @typedef {import('../config/config').ServiceConfig} ServiceConfig */
 /** @typedef {{ address: string, port: number }} Address */

@@ -1,10 +1,10 @@
 // A worker of `switchyard start`: a manager and the HTTP service over it. The primary tells it when to stop.
 'use strict';
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
+const { doorToPrimary } = require('../exchange');
 const gpu = require('../index');
 const { readServiceConfig, managerOptions } = require('../config');
 const { createLogger, describeError } = require('../core');
-const { doorToPrimary } = require('./gate');
 const { createServer } = require('./server');
 
 // What the command line said; the environment and the config file are read again, and say the same as to the primary.
@@ -31,7 +31,7 @@ async function leave() {
 process.on('SIGINT', () => {});
 process.once('SIGTERM', leave);
 process.on('message', (/** @type {{ switchyard?: string }|undefined} */ message) => {
-  if (message?.switchyard === 'entered') door.onMessage(/** @type {import('./gate').Message} */ (message));
+  if (message?.switchyard === 'entered') door.onMessage(/** @type {import('../exchange/gate').Message} */ (message));
   if (message?.switchyard === 'drain') app.drain().then(() => tell({ switchyard: 'drained' }));
 });
 app.listen({ port: config.port, host: config.host }).catch((error) => {
