@@ -6,6 +6,7 @@
  * @typedef {object} Caller
  * @property {string} client what its jobs, answers and connections are counted for
  * @property {(scope: string) => boolean} allows `read`, `write`, `admin`, `kernels`
+ * @property {() => Promise<void>} [charge] takes a request from its quota, or rejects
  * @property {(ms: number) => void} [used] milliseconds of a device that a job of its took
  */
 /** @typedef {{ done: number, total: number, step?: string }} Progress */

@@ -67,6 +67,7 @@ class Dispatcher {
   async run(method, params, options) {
     const call = new Call(options);
     try {
+      await options.caller.charge?.();
       const parts = await this.#parts();
       if (call.signal.aborted) throw new GPUError('ERR_CANCELED', `${method.name} was canceled before it began`);
       const result = await method.handler(parts, /** @type {import('./methods').Params} */ (params), call);

@@ -13,8 +13,12 @@ const { ProtocolError, describeError, kInvalidRequest, kParseError } = require('
 /** @typedef {import('../exchange').Section} Section */
 /** @typedef {{ jsonrpc: '2.0', id: Id, result?: object, error?: import('./errors').RpcError }} Answer */
 /**
- * What is to be sent back; `end` is to be called once it has gone, or nobody waits for it.
- * @typedef {{ message: Answer|Answer[]|undefined, encoding: 'base64'|undefined, end: () => void }} Reply
+ * What is to be sent back.
+ * @typedef {object} Reply
+ * @property {Answer|Answer[]|undefined} message undefined: there is no answer to notifications
+ * @property {'base64'|undefined} encoding of tensors, where it is sent as text
+ * @property {() => void} end to be called once it has gone, or nobody waits for it
+ * @property {Promise<unknown>} released settles when nothing reads the memory of the request's tensors any more
  */
 /**
  * A request, looked at.
@@ -23,7 +27,9 @@ const { ProtocolError, describeError, kInvalidRequest, kParseError } = require('
  * @property {string} method
  * @property {Record<string, unknown>|unknown[]} params
  */
-/** @typedef {{ answer: Answer|undefined, encoding?: 'base64', end?: () => void }} Outcome */
+/**
+ * @typedef {{ answer: Answer|undefined, encoding?: 'base64', end?: () => void, released?: Promise<void> }} Outcome
+ */
 
 const kMostBatch = 100;
 const kMetaKey = '_meta';
@@ -127,11 +133,11 @@ class JsonRpc {
   /**
    * The answer to bytes that could not be read as a message at all.
    * @param {unknown} error
-   * @returns {Answer}
+   * @returns {Reply}
    */
   unreadable(error) {
     const { message } = /** @type {Error} */ (error);
-    return failure(null, new ProtocolError(kParseError, message));
+    return replyOf([], failure(null, new ProtocolError(kParseError, message)));
   }
 
   /**
@@ -239,7 +245,8 @@ class JsonRpc {
       return { answer: undefined };
     } catch (error) {
       const answer = this.#failure(id ?? null, error);
-      return { answer: id === undefined ? undefined : answer };
+      const { released } = /** @type {{ released?: Promise<void> }} */ (error);
+      return { answer: id === undefined ? undefined : answer, released };
     } finally {
       begun?.done();
     }
@@ -272,6 +279,7 @@ function replyOf(outcomes, message) {
     end: () => {
       for (const { end } of outcomes) end?.();
     },
+    released: Promise.allSettled(outcomes.map(({ released }) => released)),
   };
 }
 

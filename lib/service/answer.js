@@ -80,6 +80,15 @@ function sendBytes(reply, delivery, pieces) {
 }
 
 /**
+ * @param {import('fastify').FastifyReply} reply
+ * @param {Delivery} delivery
+ * @param {AsyncIterable<string>} pieces of JSON
+ */
+function sendText(reply, delivery, pieces) {
+  return sendPieces(reply.type('application/json; charset=utf-8'), delivery, pieces);
+}
+
+/**
  * A tensor by itself, as PUT /v1/tensors/<name> takes it.
  * @param {import('fastify').FastifyReply} reply
  * @param {Delivery} delivery
@@ -121,4 +130,4 @@ function wantsBinary(accept = '', binaryRequest = false) {
   return binaryRequest && !accept.includes('application/json');
 }
 
-module.exports = { sendJson, sendBinary, sendTensor, sendPicture, wantsBinary, wantsPicture };
+module.exports = { sendBytes, sendText, sendJson, sendBinary, sendTensor, sendPicture, wantsBinary, wantsPicture };

@@ -2,7 +2,7 @@
 'use strict';
 const { badRequest, parseJson, kType, decodeFrame, readWorkload, runInTurn, openReferences } = require('../exchange');
 const { sendJson, sendBinary, sendPicture, wantsBinary, wantsPicture } = require('./answer');
-const { clientName } = require('./caller');
+const { callerOf, clientName } = require('./caller');
 const { Delivery } = require('./delivery');
 const { signalOf } = require('./gone');
 const { checkQuery } = require('./query');
@@ -72,6 +72,7 @@ function runWorkload(parts) {
       /** @type {NamedRequest} */ (request).workloadId = id;
       held = await openReferences(parts.manager, workload, parsed.references);
       const { result, pass } = await runInTurn(parts, parsed, clientName(request), signalOf(reply));
+      callerOf(request).used?.(result.timings?.compute ?? 0);
       logger.debug(
         { workloadId: id, type: workload.type, contextId: result.contextId, ms: result.timings?.total },
         'job completed',

@@ -11,6 +11,9 @@ const { whenGone } = require('./gone');
 const { Budget, readBody, discard } = require('./body');
 const { kEndpoints } = require('./endpoints');
 const { addHome } = require('./home');
+const { Access } = require('./access');
+const { addAccess } = require('./let-in');
+const { Dispatcher, jsonRpc, makeParts } = require('../rpc');
 const { serverOptions, limitConnections, checkHeaders, linger } = require('./limits');
 
 /** @typedef {import('../core/log').Logger} Logger */
@@ -44,7 +47,7 @@ const { serverOptions, limitConnections, checkHeaders, linger } = require('./lim
 /** @typedef {{ ready: boolean, draining: boolean, jobs: number, onIdle: (() => void)|undefined }} State */
 
 // What honest clients are told while they still send: too much, not here, not like that, not now.
-const kEarlyAnswers = new Set([404, 405, 413, 415, 429]);
+const kEarlyAnswers = new Set([401, 403, 404, 405, 413, 415, 429]);
 const kJson = 'application/json';
 // How much all bodies of a worker may take together, and those of one client, in largest bodies.
 const kBodies = 4,
@@ -233,6 +236,10 @@ function createServer(
     () => {},
   );
   const gate = new Gate(door);
+  const access = new Access(config, logger, gate);
+  const methodParts = makeParts({ manager: /** @type {any} */ (manager), config, logger, gate });
+  const dispatcher = new Dispatcher(methodParts);
+  const rpc = new (jsonRpc())(dispatcher, logger);
   const onError = errorHandler(config, logger);
   const app = fastify({
     ...serverOptions(config),
@@ -244,6 +251,7 @@ function createServer(
     frameworkErrors: onError,
   });
   limitConnections(app.server, config.maxConnections);
+  addAccess(app, access);
   addParsers(app, config);
   addGate(app, state);
   keepOpenForAnswers(app);
@@ -251,13 +259,14 @@ function createServer(
   app.setErrorHandler(onError);
   app.setNotFoundHandler(refuseUnknown);
   addHome(app, kEndpoints);
-  for (const { method, path, body, handler } of kEndpoints)
+  for (const { method, path, body, scope, handler } of kEndpoints)
     app.route({
       method,
       url: path.replace(/<(\w+)>/g, ':$1'),
-      config: { body },
-      handler: handler({ manager, state, logger, config, gate }),
+      config: { body, scope },
+      handler: handler({ manager, state, logger, config, gate, dispatcher, rpc }),
     });
+  app.addHook('onClose', () => methodParts.close());
   /** @type {Promise<void>|undefined} */
   let drained;
   app.decorate('drain', () => (drained ??= drain(app, state, config.drainTimeout)));

@@ -31,7 +31,8 @@ async function leave() {
 process.on('SIGINT', () => {});
 process.once('SIGTERM', leave);
 process.on('message', (/** @type {{ switchyard?: string }|undefined} */ message) => {
-  if (message?.switchyard === 'entered') door.onMessage(/** @type {import('../exchange/gate').Message} */ (message));
+  if (message?.switchyard === 'entered' || message?.switchyard === 'charged')
+    door.onMessage(/** @type {import('../exchange/gate').Message} */ (message));
   if (message?.switchyard === 'drain') app.drain().then(() => tell({ switchyard: 'drained' }));
 });
 app.listen({ port: config.port, host: config.host }).catch((error) => {
