@@ -22,7 +22,7 @@ const { openReferences } = require('./references');
 const { Room } = require('./room');
 const { Section } = require('./section');
 const { readTensor, checkPlaced } = require('./tensors');
-const { kPiece, fieldsOf, tensorPieces, inTurns } = require('./text');
+const { kPiece, fieldsOf, tensorPieces, inTurns, inParts } = require('./text');
 const { runInTurn } = require('./turn');
 const { readJob, readWorkload } = require('./workload');
 
@@ -62,6 +62,7 @@ module.exports = {
   fieldsOf,
   tensorPieces,
   inTurns,
+  inParts,
   runInTurn,
   readJob,
   readWorkload,

@@ -70,4 +70,15 @@ async function* inTurns(pieces) {
   if (text) yield text;
 }
 
-module.exports = { kPiece, fieldsOf, tensorPieces, inTurns };
+const kOnePart = 256 * 1024; // bytes
+
+/**
+ * Of large memory a part at a time, so that how much the client has taken is known.
+ * @param {Iterable<Uint8Array>} pieces
+ */
+function* inParts(pieces) {
+  for (const piece of pieces)
+    for (let at = 0; at < piece.length; at += kOnePart) yield piece.subarray(at, at + kOnePart);
+}
+
+module.exports = { kPiece, fieldsOf, tensorPieces, inTurns, inParts };

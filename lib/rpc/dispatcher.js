@@ -14,11 +14,14 @@ const { checkParams } = require('./validate');
 
 class Dispatcher {
   #parts;
+  #isClosing;
 
   /**
    * @param {Parts|(() => Parts|Promise<Parts>)} parts what methods work with; a function: made at the first call
+   * @param {() => boolean} [isClosing] whether no more calls are taken
    */
-  constructor(parts) {
+  constructor(parts, isClosing = () => false) {
+    this.#isClosing = isClosing;
     this.#parts = typeof parts === 'function' ? once(parts) : () => parts;
   }
 
@@ -48,6 +51,7 @@ class Dispatcher {
   prepare(method, params, { caller, section, session }) {
     const { HttpError, Section, refuseForbiddenKeys } = require('../exchange');
     const { name, scope } = method;
+    if (this.#isClosing()) throw new GPUError('ERR_CLOSED', 'the server is stopping: it takes no more calls');
     if (!caller.allows(scope))
       throw new HttpError(403, 'ERR_FORBIDDEN', `${name} needs the scope '${scope}', which this token does not have`);
     if (method.needsConnection && !session)

@@ -1,6 +1,15 @@
 // From a result to the bytes of a response: JSON in pieces, so that a large one doesn't hold the event loop, or binary.
 'use strict';
-const { encodeFrame, encodeTensorFrame, fieldsOf, inTurns, kPiece, kType, tensorPieces } = require('../exchange');
+const {
+  encodeFrame,
+  encodeTensorFrame,
+  fieldsOf,
+  inParts,
+  inTurns,
+  kPiece,
+  kType,
+  tensorPieces,
+} = require('../exchange');
 const { encodePNG } = require('../program');
 
 /** @typedef {import('./delivery').Delivery} Delivery */
@@ -25,15 +34,6 @@ function* jsonPieces(result, encoding) {
   }
   const rest = JSON.stringify(fieldsOf(result)).slice(1);
   yield rest === '}' ? '}}\n' : `},${rest}\n`;
-}
-
-/**
- * Of large memory a part at a time, so that how much the client has taken is known.
- * @param {Iterable<Uint8Array>} pieces
- */
-function* inParts(pieces) {
-  for (const piece of pieces)
-    for (let at = 0; at < piece.length; at += kOnePiece) yield piece.subarray(at, at + kOnePiece);
 }
 
 /**

@@ -4,6 +4,7 @@
 const health = require('./health');
 const { putTensor, getTensor, deleteTensor } = require('./named');
 const { getOpenApi } = require('./openapi');
+const { openSocket } = require('./open-socket');
 const { postRpc } = require('./post-rpc');
 const { runWorkload } = require('./run-workload');
 
@@ -17,6 +18,7 @@ const { runWorkload } = require('./run-workload');
  * @property {import('../exchange/gate').Gate} gate
  * @property {import('../rpc').Dispatcher} dispatcher of methods, for the doors that read calls by themselves
  * @property {import('../rpc/json-rpc').JsonRpc} rpc
+ * @property {import('./sockets').Sockets} sockets
  */
 /** @typedef {import('fastify').FastifyRequest} Request */
 /** @typedef {import('fastify').FastifyReply} Reply */
@@ -51,6 +53,14 @@ const kEndpoints = [
     scope: 'methods',
     body: 'whole',
     handler: postRpc,
+  },
+  {
+    method: 'GET',
+    path: '/ws',
+    what: 'a WebSocket: JSON-RPC 2.0 as text or in binary frames (docs/rpc.md)',
+    docs: 'a WebSocket: JSON-RPC 2.0 as text or in binary frames ([rpc.md](rpc.md))',
+    scope: 'methods',
+    handler: openSocket,
   },
   {
     method: 'GET',

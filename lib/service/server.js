@@ -11,7 +11,9 @@ const { whenGone } = require('./gone');
 const { Budget, readBody, discard } = require('./body');
 const { kEndpoints } = require('./endpoints');
 const { addHome } = require('./home');
-const { Access } = require('./access');
+const { Access, readTls } = require('./access');
+const { makeRpcServer } = require('./rpc-server');
+const { Sockets } = require('./sockets');
 const { addAccess } = require('./let-in');
 const { Dispatcher, jsonRpc, makeParts } = require('../rpc');
 const { serverOptions, limitConnections, checkHeaders, linger } = require('./limits');
@@ -80,9 +82,9 @@ function checkEncoding(request) {
 /**
  * @param {import('fastify').FastifyInstance} app
  * @param {HttpConfig} config
+ * @param {Budget} budget
  */
-function addParsers(app, { bodyLimit }) {
-  const budget = new Budget(kBodies * bodyLimit, kClientBodies * bodyLimit);
+function addParsers(app, { bodyLimit }, budget) {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     [kJson, kType],
@@ -193,9 +195,10 @@ function keepOpenForAnswers(app) {
  * more.
  * @param {import('fastify').FastifyInstance} app
  * @param {State} state
+ * @param {Sockets} sockets
  * @param {number} timeout ms
  */
-async function drain(app, state, timeout) {
+async function drain(app, state, sockets, timeout) {
   state.draining = true;
   if (state.jobs > 0) {
     await new Promise((resolve) => {
@@ -206,13 +209,17 @@ async function drain(app, state, timeout) {
       };
     });
   }
+  await sockets.close(timeout);
   const closed = app.close();
   // Connections that are idle are closed by now; others have a moment for the end of what they read.
   setTimeout(() => app.server.closeAllConnections(), state.jobs > 0 ? 0 : 500).unref();
   await closed;
 }
 
-/** @typedef {import('fastify').FastifyInstance & { drain: () => Promise<void> }} Service */
+/**
+ * @typedef {import('fastify').FastifyInstance & { drain: () => Promise<void>, rpcServer: import('node:http').Server
+ *   }} Service `rpcServer`: the port of WebSockets alone, not listening yet
+ */
 
 /**
  * @param {Manager} manager
@@ -238,11 +245,16 @@ function createServer(
   const gate = new Gate(door);
   const access = new Access(config, logger, gate);
   const methodParts = makeParts({ manager: /** @type {any} */ (manager), config, logger, gate });
-  const dispatcher = new Dispatcher(methodParts);
+  const dispatcher = new Dispatcher(methodParts, () => state.draining);
   const rpc = new (jsonRpc())(dispatcher, logger);
+  const budget = new Budget(kBodies * config.bodyLimit, kClientBodies * config.bodyLimit);
+  const sockets = new Sockets({ config, logger, budget, receivers: { '': rpc, switchyard: rpc, mcp: rpc } });
   const onError = errorHandler(config, logger);
+  const tls = readTls(config);
+  const { http: times, ...options } = serverOptions(config);
   const app = fastify({
-    ...serverOptions(config),
+    ...options,
+    ...(tls ? { https: { ...times, ...tls } } : { http: times }),
     logger: false,
     bodyLimit: config.bodyLimit,
     forceCloseConnections: 'idle',
@@ -252,7 +264,7 @@ function createServer(
   });
   limitConnections(app.server, config.maxConnections);
   addAccess(app, access);
-  addParsers(app, config);
+  addParsers(app, config, budget);
   addGate(app, state);
   keepOpenForAnswers(app);
   app.setReplySerializer((payload) => `${JSON.stringify(payload)}\n`);
@@ -264,12 +276,19 @@ function createServer(
       method,
       url: path.replace(/<(\w+)>/g, ':$1'),
       config: { body, scope },
-      handler: handler({ manager, state, logger, config, gate, dispatcher, rpc }),
+      handler: handler({ manager, state, logger, config, gate, dispatcher, rpc, sockets }),
     });
+  sockets.attach(app.server, app);
+  const rpcServer = makeRpcServer(app, sockets, config, tls);
+  app.addHook('preClose', async () => {
+    rpcServer.close();
+    await sockets.close(0);
+  });
   app.addHook('onClose', () => methodParts.close());
   /** @type {Promise<void>|undefined} */
   let drained;
-  app.decorate('drain', () => (drained ??= drain(app, state, config.drainTimeout)));
+  app.decorate('drain', () => (drained ??= drain(app, state, sockets, config.drainTimeout)));
+  app.decorate('rpcServer', rpcServer);
   return /** @type {Service} */ (/** @type {unknown} */ (app));
 }
 
