@@ -2,6 +2,7 @@
 'use strict';
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const { doorToPrimary } = require('../exchange');
+const { rpcPortOf } = require('./ports');
 const gpu = require('../index');
 const { readServiceConfig, managerOptions } = require('../config');
 const { createLogger, describeError } = require('../core');
@@ -35,7 +36,22 @@ process.on('message', (/** @type {{ switchyard?: string }|undefined} */ message)
     door.onMessage(/** @type {import('../exchange/gate').Message} */ (message));
   if (message?.switchyard === 'drain') app.drain().then(() => tell({ switchyard: 'drained' }));
 });
-app.listen({ port: config.port, host: config.host }).catch((error) => {
+
+/** The port of WebSockets after the main one, so that the primary knows which address is which. */
+async function listen() {
+  const { host, port } = config;
+  await app.listen({ port, host });
+  const rpcPort = rpcPortOf(config);
+  if (rpcPort === undefined) return;
+  const { rpcServer } = app;
+  await new Promise((resolve, reject) => {
+    rpcServer.once('error', reject).listen({ port: rpcPort, host }, () => resolve(undefined));
+  });
+  const address = rpcServer.address();
+  if (address !== null && typeof address === 'object') tell({ switchyard: 'rpc-port', port: address.port });
+}
+
+listen().catch((error) => {
   logger.error(describeError(error), 'the server cannot listen');
-  tell({ switchyard: 'cannot-listen', code: error.code });
+  tell({ switchyard: 'cannot-listen', code: error.code, port: error.port });
 });
