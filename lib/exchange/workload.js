@@ -17,6 +17,7 @@ const { Section } = require('./section');
 const kKeys = new Set(['type', 'inputs', 'params', 'id', 'options', 'split']);
 const kSceneKeys = new Set(['type', 'scene', 'width', 'height', 'time', 'inputs', 'params', 'id', 'options', 'split']);
 const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'options', 'split']);
+const kKernelKeys = new Set(['type', 'kernel', 'inputs', 'outputs', 'params', 'threads', 'id', 'options']);
 const kOptions = new Set(['priority', 'timeout', 'contextType', 'affinity', 'cache', 'retries', 'encoding']);
 const kMaxInputs = 256,
   kMaxName = 128;
@@ -92,23 +93,25 @@ function refuseCode(body) {
     );
 }
 
+/** @param {string} type */
+function keysOf(type) {
+  return type === 'graph' ? kGraphKeys : type === 'render' ? kSceneKeys : kKeys;
+}
+
 /**
  * What only a process can give is refused here; the manager checks the rest as it checks everybody's.
  * @param {unknown} body
  * @param {(entry: unknown, where: string) => import('../index').Tensor} read an input
+ * @param {object} [kernel] compiled of the code that the body has, whose sender may bring some
  * @returns {{ workload: RequestedWorkload, options: Record<string, unknown>, encoding: 'base64'|undefined, references:
  *   import('./references').References }} the inputs that are references have no tensor yet
  * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED: what a request can't have, or only a process can give
  */
-function readJob(body, read) {
+function readJob(body, read, kernel) {
   if (!isObject(body)) throw invalid(`the body is ${show(body)}, but must be an object { type, inputs, params }`);
   checkText(body.type, `the workload's type`, 'type');
-  refuseCode(body);
-  refuseUnknownKeys(
-    body,
-    body.type === 'graph' ? kGraphKeys : body.type === 'render' ? kSceneKeys : kKeys,
-    `key of the workload ${show(body.type)}`,
-  );
+  if (!kernel) refuseCode(body);
+  refuseUnknownKeys(body, kernel ? kKernelKeys : keysOf(body.type), `key of the workload ${show(body.type)}`);
   const { inputs: _, options: given, ...rest } = body;
   refuseForbiddenKeys(rest, 'the workload');
   if (rest.id !== undefined) checkText(rest.id, `the workload's id`, 'id');
@@ -117,7 +120,12 @@ function readJob(body, read) {
   const { encoding, ...options } = readOptions(given);
   const references = new Map();
   const inputs = readInputs(body.inputs, read, references);
-  return { workload: /** @type {RequestedWorkload} */ ({ ...rest, inputs }), options, encoding, references };
+  return {
+    workload: /** @type {RequestedWorkload} */ ({ ...rest, ...(kernel ? { kernel } : {}), inputs }),
+    options,
+    encoding,
+    references,
+  };
 }
 
 /**

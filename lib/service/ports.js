@@ -2,7 +2,7 @@
 'use strict';
 const net = require('node:net');
 
-/** @typedef {Pick<import('../config/config').ServiceConfig, 'host'|'port'|'rpcPort'>} Config */
+/** @typedef {Pick<import('../config/config').HttpConfig, 'host'|'port'|'rpcPort'>} Config */
 
 const kLast = 65535;
 /** @type {Record<string, (option: string) => string>} */

@@ -244,7 +244,12 @@ function createServer(
   );
   const gate = new Gate(door);
   const access = new Access(config, logger, gate);
-  const methodParts = makeParts({ manager: /** @type {any} */ (manager), config, logger, gate });
+  const methodParts = makeParts({
+    manager: /** @type {import('../index').GPUClusterManager} */ (/** @type {unknown} */ (manager)),
+    config,
+    logger,
+    gate,
+  });
   const dispatcher = new Dispatcher(methodParts, () => state.draining);
   const rpc = new (jsonRpc())(dispatcher, logger);
   const budget = new Budget(kBodies * config.bodyLimit, kClientBodies * config.bodyLimit);

@@ -2,7 +2,8 @@
 'use strict';
 const { native } = require('../../addon');
 const { releaseOutputs } = require('../../call');
-const { fieldsOf, openReferences, readJob, runInTurn } = require('../../exchange');
+const { invalid, show, refuseUnknownKeys } = require('../../core');
+const { HttpError, fieldsOf, isObject, openReferences, readJob, runInTurn } = require('../../exchange');
 
 /** @typedef {import('../methods').Handler} Handler */
 /** @typedef {import('../../index').Tensor} Tensor */
@@ -13,7 +14,8 @@ let lastJob = 0;
 async function executeWorkload(parts, params, call) {
   const { manager } = parts;
   const read = (/** @type {unknown} */ entry) => /** @type {Tensor} */ (entry); // the dispatcher has read them
-  const { encoding, references, ...job } = readJob(params, read);
+  const kernel = await kernelOf(manager, params, call);
+  const { encoding, references, ...job } = readJob(params, read, kernel);
   if (encoding) call.meta.encoding = encoding;
   const { workload } = job;
   const id = (workload.id ??= `rpc-${process.pid}-${++lastJob}`);
@@ -41,8 +43,31 @@ async function executeWorkload(parts, params, call) {
     else letGo();
     throw error;
   } finally {
-    manager.off('progress', listener);
+    if (call.onProgress) manager.off('progress', listener);
   }
+}
+
+const kSources = ['glsl', 'cuda'];
+const kKernelFields = new Set(['name', 'bindings', 'cudaOptions', 'cudaFeatures', 'sharedBytes', ...kSources]);
+
+/**
+ * The kernel whose source a client has sent, compiled: for whom a scope of its own says that it may.
+ * @param {import('../parts').Manager} manager
+ * @param {import('../methods').Params} params
+ * @param {import('../call').Call} call
+ * @returns {Promise<object|undefined>} undefined: it has sent none
+ */
+async function kernelOf(manager, { type, kernel }, { caller }) {
+  if (type !== 'kernel') return undefined;
+  if (!caller.allows('kernels'))
+    throw new HttpError(403, 'ERR_FORBIDDEN', "kernels are code: they need a token with the scope 'kernels'");
+  if (!isObject(kernel)) throw invalid(`kernel is ${show(kernel)}, but must be an object { name, glsl }`, 'kernel');
+  refuseUnknownKeys(kernel, kKernelFields, 'field of a kernel', 'kernel.');
+  // A file would be one of this machine's.
+  for (const name of kSources)
+    if (kernel[name] !== undefined && typeof kernel[name] !== 'string')
+      throw invalid(`kernel.${name} is ${show(kernel[name])}, but must be the source's text`, `kernel.${name}`);
+  return manager.compileKernel(/** @type {import('../../index').KernelOptions} */ (/** @type {unknown} */ (kernel)));
 }
 
 /** @type {Handler} */

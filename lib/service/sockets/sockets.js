@@ -98,9 +98,8 @@ class Sockets {
   }
 
   /**
-   * Makes a WebSocket of a request that was let in.
+   * Whether a request that was let in can become a WebSocket.
    * @param {Request} request
-   * @param {http.ServerResponse} response
    * @param {Caller} caller
    * @throws {HttpError} 400, 426, 429, 503
    */
@@ -125,6 +124,7 @@ class Sockets {
   }
 
   /**
+   * Makes a WebSocket of it.
    * @param {Request} request
    * @param {http.ServerResponse} response whose socket it is
    * @param {Caller} caller
@@ -135,7 +135,7 @@ class Sockets {
     response.detachSocket(socket);
     response.removeAllListeners('finish');
     this.#server.handleUpgrade(request, socket, head, (made) => {
-      const { config } = { config: this.#config };
+      const config = this.#config;
       const receiver = this.#receivers[made.protocol] ?? this.#receivers[''];
       const connection = new Connection(made, socket, caller, receiver, {
         buffer: config.rpcBuffer,
