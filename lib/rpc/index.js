@@ -3,6 +3,7 @@
 const { kLocal } = require('./call');
 const { Dispatcher } = require('./dispatcher');
 const { describeError, ProtocolError } = require('./errors');
+const mcp = require('./mcp');
 const { kMethods, methods } = require('./methods');
 const { kRemedies } = require('./remedies');
 const { Session } = require('./session');
@@ -25,5 +26,6 @@ module.exports = {
   describeError,
   makeParts,
   jsonRpc,
+  mcp,
   encoding,
 };

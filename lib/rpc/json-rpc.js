@@ -283,4 +283,4 @@ function replyOf(outcomes, message) {
   };
 }
 
-module.exports = { JsonRpc, kCancel, kProgress, kMostBatch };
+module.exports = { JsonRpc, checkMeta, kCancel, kProgress, kMostBatch };

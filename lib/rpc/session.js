@@ -30,6 +30,11 @@ class Session {
     return this.#closing.signal.aborted;
   }
 
+  /** Aborts when the connection ends. */
+  get signal() {
+    return this.#closing.signal;
+  }
+
   /** Names of subscriptions, and what ends each. */
   get subscriptions() {
     return this.#subscriptions;

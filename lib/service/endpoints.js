@@ -3,6 +3,7 @@
 'use strict';
 const health = require('./health');
 const { putTensor, getTensor, deleteTensor } = require('./named');
+const { postMcp } = require('./mcp');
 const { getOpenApi } = require('./openapi');
 const { openSocket } = require('./open-socket');
 const { postRpc } = require('./post-rpc');
@@ -53,6 +54,15 @@ const kEndpoints = [
     scope: 'methods',
     body: 'whole',
     handler: postRpc,
+  },
+  {
+    method: 'POST',
+    path: '/mcp',
+    what: 'the Model Context Protocol, for agents: the methods of /rpc as tools (docs/rpc.md)',
+    docs: 'the Model Context Protocol, for agents: the methods of `/rpc` as tools ([rpc.md](rpc.md))',
+    scope: 'methods',
+    body: 'whole',
+    handler: postMcp,
   },
   {
     method: 'GET',

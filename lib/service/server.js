@@ -15,7 +15,7 @@ const { Access, readTls } = require('./access');
 const { makeRpcServer } = require('./rpc-server');
 const { Sockets } = require('./sockets');
 const { addAccess } = require('./let-in');
-const { Dispatcher, jsonRpc, makeParts } = require('../rpc');
+const { Dispatcher, jsonRpc, makeParts, mcp } = require('../rpc');
 const { serverOptions, limitConnections, checkHeaders, linger } = require('./limits');
 
 /** @typedef {import('../core/log').Logger} Logger */
@@ -252,8 +252,9 @@ function createServer(
   });
   const dispatcher = new Dispatcher(methodParts, () => state.draining);
   const rpc = new (jsonRpc())(dispatcher, logger);
+  const agents = new (mcp.mcpReceiver())(rpc, { dispatcher, logger });
   const budget = new Budget(kBodies * config.bodyLimit, kClientBodies * config.bodyLimit);
-  const sockets = new Sockets({ config, logger, budget, receivers: { '': rpc, switchyard: rpc, mcp: rpc } });
+  const sockets = new Sockets({ config, logger, budget, receivers: { '': rpc, switchyard: rpc, mcp: agents } });
   const onError = errorHandler(config, logger);
   const tls = readTls(config);
   const { http: times, ...options } = serverOptions(config);
