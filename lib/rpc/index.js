@@ -12,6 +12,8 @@ const { Session } = require('./session');
 const makeParts = (...args) => require('./parts').makeParts(...args);
 /** @returns {typeof import('./json-rpc').JsonRpc} loads the engine */
 const jsonRpc = () => require('./json-rpc').JsonRpc;
+/** @returns {typeof import('./compatible')} loads the engine */
+const compatible = () => require('./compatible');
 /** @returns {typeof import('./encode')} loads the engine */
 const encoding = () => require('./encode');
 
@@ -27,5 +29,6 @@ module.exports = {
   makeParts,
   jsonRpc,
   mcp,
+  compatible,
   encoding,
 };

@@ -3,6 +3,7 @@
 'use strict';
 const health = require('./health');
 const { putTensor, getTensor, deleteTensor } = require('./named');
+const { postEmbeddings, postRerank } = require('./compatible');
 const { postMcp } = require('./mcp');
 const { getOpenApi } = require('./openapi');
 const { openSocket } = require('./open-socket');
@@ -15,7 +16,7 @@ const { runWorkload } = require('./run-workload');
  * @property {import('./server').Manager} manager
  * @property {import('./server').State} state
  * @property {import('../core/log').Logger} logger
- * @property {import('../exchange/caps').Config} config
+ * @property {import('../exchange/caps').Config & Pick<import('../config/config').HttpConfig, 'answerTimeout'>} config
  * @property {import('../exchange/gate').Gate} gate
  * @property {import('../rpc').Dispatcher} dispatcher of methods, for the doors that read calls by themselves
  * @property {import('../rpc/json-rpc').JsonRpc} rpc
@@ -63,6 +64,24 @@ const kEndpoints = [
     scope: 'methods',
     body: 'whole',
     handler: postMcp,
+  },
+  {
+    method: 'POST',
+    path: '/v1/embeddings',
+    what: "vectors of texts, as OpenAI's clients ask for them (docs/rpc.md)",
+    docs: "vectors of texts, as OpenAI's clients ask for them ([rpc.md](rpc.md))",
+    scope: 'methods',
+    body: 'whole',
+    handler: postEmbeddings,
+  },
+  {
+    method: 'POST',
+    path: '/v1/rerank',
+    what: "documents in the order of a query, as Cohere's and Jina's clients ask for it (docs/rpc.md)",
+    docs: "documents in the order of a query, as Cohere's and Jina's clients ask for it ([rpc.md](rpc.md))",
+    scope: 'methods',
+    body: 'whole',
+    handler: postRerank,
   },
   {
     method: 'GET',

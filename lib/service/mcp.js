@@ -4,7 +4,7 @@ const { Readable } = require('node:stream');
 const { badRequest, parseJson } = require('../exchange');
 const { mcp } = require('../rpc');
 const { callerOf } = require('./caller');
-const { signalOf } = require('./gone');
+const { signalOf, whenGone } = require('./gone');
 const { checkQuery } = require('./query');
 
 /** @typedef {Awaited<ReturnType<typeof import('./body').readBody>>} Body */
@@ -36,11 +36,27 @@ function read(body) {
 }
 
 /**
+ * Aborts when the client leaves; and for who only listens, when the server is to stop.
+ * @param {import('fastify').FastifyReply} reply
+ * @param {unknown} parsed
+ * @param {import('./server').State} state
+ */
+function endOf(reply, parsed, { onDrain }) {
+  const left = signalOf(reply);
+  if (/** @type {{ method?: unknown }|null} */ (parsed)?.method !== 'subscriptions/listen') return left;
+  const stopping = new AbortController();
+  const stop = () => stopping.abort(new Error('the server is stopping'));
+  onDrain.add(stop);
+  whenGone(reply, () => onDrain.delete(stop));
+  return AbortSignal.any([left, stopping.signal]);
+}
+
+/**
  * POST /mcp.
  * @param {import('./endpoints').Parts} parts
  * @returns {import('./endpoints').Handler}
  */
-function postMcp({ dispatcher, logger, config }) {
+function postMcp({ dispatcher, logger, config, state }) {
   /** @type {ReturnType<typeof mcp.makeHttpHandler>|undefined} made, and the SDK loaded, for the first request */
   let handler;
   return async (request, reply) => {
@@ -51,7 +67,7 @@ function postMcp({ dispatcher, logger, config }) {
     if (problem !== undefined)
       return reply.code(400).send({ jsonrpc: '2.0', id: null, error: { code: -32700, message: problem } });
     handler ??= mcp.makeHttpHandler({ dispatcher, logger });
-    const answer = await handler.answer(webRequest(request, signalOf(reply)), parsed, callerOf(request));
+    const answer = await handler.answer(webRequest(request, endOf(reply, parsed, state)), parsed, callerOf(request));
     reply.code(answer.status).headers(Object.fromEntries(answer.headers));
     if (!answer.body) return reply.send();
     // A stream says something every few seconds: a connection on which nothing moves has nobody who reads.

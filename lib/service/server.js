@@ -46,7 +46,8 @@ const { serverOptions, limitConnections, checkHeaders, linger } = require('./lim
  * @property {import('../index').GPUClusterManager['lookup']} lookup
  * @property {import('../index').GPUClusterManager['unpublish']} unpublish
  */
-/** @typedef {{ ready: boolean, draining: boolean, jobs: number, onIdle: (() => void)|undefined }} State */
+/** @typedef {{ ready: boolean, draining: boolean, jobs: number, onIdle: (() => void)|undefined, onDrain:
+ *   Set<() => void> }} State `onDrain`: what would go on until its client leaves */
 
 // What honest clients are told while they still send: too much, not here, not like that, not now.
 const kEarlyAnswers = new Set([401, 403, 404, 405, 413, 415, 429]);
@@ -200,6 +201,7 @@ function keepOpenForAnswers(app) {
  */
 async function drain(app, state, sockets, timeout) {
   state.draining = true;
+  for (const end of [...state.onDrain]) end();
   if (state.jobs > 0) {
     await new Promise((resolve) => {
       const timer = setTimeout(resolve, timeout);
@@ -235,7 +237,7 @@ function createServer(
   door = doorHere(new Room(config.answerLimit)),
 ) {
   /** @type {State} */
-  const state = { ready: false, draining: false, jobs: 0, onIdle: undefined };
+  const state = { ready: false, draining: false, jobs: 0, onIdle: undefined, onDrain: new Set() };
   Promise.resolve(manager.ready).then(
     () => {
       state.ready = true;

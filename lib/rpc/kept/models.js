@@ -32,12 +32,10 @@ class Models {
    * @throws {GPUError} (rejects with) ERR_NOT_FOUND: there is none of that name
    */
   async source(name) {
-    const { modelsDir, textModel } = this.#config;
-    if (name === undefined) {
-      const source = textModel ?? require('../../text').defaultModel;
-      return { name: path.basename(source), source };
-    }
-    for (const source of [textModel, this.#config.textReranker])
+    const { modelsDir, textModel, textReranker } = this.#config;
+    const usual = textModel ?? require('../../text').defaultModel;
+    if (name === undefined) return { name: path.basename(usual), source: usual };
+    for (const source of [usual, textReranker])
       if (source !== undefined && name === path.basename(source)) return { name, source };
     const names = await this.names();
     if (modelsDir === undefined || !names.includes(name)) {

@@ -4,7 +4,7 @@
 const { makeServer } = require('./server');
 
 const kKeepAliveMs = 10_000;
-const kMostListening = 0; // the list of tools never changes: there is nothing to listen for
+const kMostListening = 256; // streams of a worker
 
 /**
  * @param {Omit<import('./call-tool').Parts, 'caller'>} parts
