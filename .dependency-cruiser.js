@@ -13,7 +13,7 @@ const kExchange = [...kCall, 'call'];
 const kRpc = [...kMemory, 'memory', 'exchange'];
 const kService = [...kRpc, 'rpc'];
 const kMayRequire = {
-  cli: [...kService, 'service'],
+  cli: [...kService, 'service', 'client'],
   service: kService,
   rpc: kRpc,
   exchange: kExchange,
@@ -27,6 +27,7 @@ const kMayRequire = {
   addon: kBase,
   config: kBase,
   core: [],
+  client: [], // of the service: it runs in browsers, too
   types: [], // declarations alone
 };
 // The rooms within the cluster.

@@ -17,7 +17,12 @@ const { checkQuery } = require('./query');
 /** @typedef {{ results: { index: number, score: number }[], tokens: number, model: { name: string } }} Reranked */
 
 /** @type {Record<number, string>} what those clients call a failure of each status */
-const kTypes = { 401: 'authentication_error', 403: 'permission_error', 404: 'not_found_error', 429: 'rate_limit_error' };
+const kTypes = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  429: 'rate_limit_error',
+};
 
 /** @param {import('fastify').FastifyRequest} request */
 function bodyOf(request) {
@@ -93,7 +98,10 @@ function telling({ logger }, handler) {
       if (internal) logger.error(describeError(error, logger.isLevelEnabled('debug')), 'request failed');
       const type = kTypes[status] ?? (status >= 500 ? 'server_error' : 'invalid_request_error');
       const { argument: param = null, ...rest } = body.error;
-      return reply.code(status).headers(headers).send({ error: { ...rest, type, param } });
+      return reply
+        .code(status)
+        .headers(headers)
+        .send({ error: { ...rest, type, param } });
     }
   };
 }
