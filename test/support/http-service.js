@@ -201,4 +201,18 @@ function readFrame(bytes) {
   };
 }
 
-module.exports = { kSmall, kMB, startServer, useServer, request, post, raw, frame, readFrame, failed, wait, until };
+module.exports = {
+  kSmall,
+  kMB,
+  fakeManager,
+  startServer,
+  useServer,
+  request,
+  post,
+  raw,
+  frame,
+  readFrame,
+  failed,
+  wait,
+  until,
+};
