@@ -217,9 +217,13 @@ async function drain(app, state, sockets, timeout) {
 }
 
 /**
- * @typedef {import('fastify').FastifyInstance & { drain: () => Promise<void>, rpcServer: import('node:http').Server
- *   }} Service `rpcServer`: the port of WebSockets alone, not listening yet
+ * What createServer() gives.
+ * @typedef {object} Parts
+ * @property {() => Promise<void>} drain
+ * @property {import('node:http').Server} rpcServer the port of WebSockets alone, not listening yet
+ * @property {Sockets} sockets
  */
+/** @typedef {import('fastify').FastifyInstance & Parts} Service */
 
 /**
  * @param {Manager} manager
@@ -294,6 +298,7 @@ function createServer(
   let drained;
   app.decorate('drain', () => (drained ??= drain(app, state, sockets, config.drainTimeout)));
   app.decorate('rpcServer', rpcServer);
+  app.decorate('sockets', sockets);
   return /** @type {Service} */ (/** @type {unknown} */ (app));
 }
 
