@@ -10,7 +10,6 @@ const { readServiceConfig } = require('../../../lib/config');
 const { parseTokens } = require('../../../lib/service/access/tokens-file');
 const { Quotas } = require('../../../lib/exchange/quotas');
 const { fakeManager, kSmall, wait } = require('../../support/http-service');
-const { setClock } = require('../../../lib/core');
 
 const folder = temporaryFolder();
 const secrets = {
@@ -198,8 +197,7 @@ describe('the file of tokens', () => {
 
 test('a quota fills by the second, and device time may run into debt', () => {
   let now = 0;
-  setClock(() => now);
-  const quotas = new Quotas();
+  const quotas = new Quotas(() => now);
   const limits = { requests: 60, deviceMs: 6000 };
   for (let i = 0; i < 60; ++i) expect(quotas.take('a', limits)).toBeUndefined();
   expect(quotas.take('a', limits)).toBe(1000);

@@ -6,7 +6,9 @@ const { frame, readFrame, fakeManager, kSmall } = require('../../support/http-se
 
 /** A manager that tells of events, too. */
 function tellingManager() {
-  const manager = Object.assign(new EventEmitter(), fakeManager());
+  const manager = fakeManager();
+  const emitter = new EventEmitter();
+  for (const name of ['on', 'off', 'emit', 'listenerCount']) manager[name] = emitter[name].bind(emitter);
   manager.getMetrics = async () => ({ totalContexts: 3 });
   return manager;
 }
