@@ -5,7 +5,7 @@ const { framePieces } = require('../../lib/rpc/encode');
 
 const kPrefix = 12;
 
-/** @returns {Promise<{ call: (method: string, params: object) => Promise<object>, ws: WebSocket, close: () => void }>} */
+/** @returns {Promise<{ call: (method: string, params: object) => Promise<object>, ws: object, close: () => void }>} */
 function connect(port, path = '/') {
   const ws = new WebSocket(`ws://127.0.0.1:${port}${path}`, 'mcp', { perMessageDeflate: false });
   const waiting = new Map();

@@ -5,7 +5,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { fork } = require('node:child_process');
 
-/** @returns {Promise<{ port: number, rpcPort: number, ask: (what: object) => Promise<any>, stop: () => Promise<void> }>} */
+/** Its ports, ask(), which resolves to what it answers, and stop(). */
 async function start(settings = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-bench-'));
   const child = fork(path.join(__dirname, 'server.js'), [JSON.stringify({ memoryDir: folder, ...settings })], {

@@ -14,6 +14,7 @@ async function measure({ quick, messages }) {
     [path.join(kRoot, 'node_modules/jest/bin/jest.js'), 'test/js/rpc/fuzz.test.js'],
     { cwd: kRoot, encoding: 'utf8', env: { ...process.env, SWITCHYARD_FUZZ_MESSAGES: String(count) } },
   );
+  const seconds = round((now() - began) / 1000, 0);
   if (status !== 0) throw new Error(stderr.slice(-4000));
   return [
     {
@@ -21,7 +22,7 @@ async function measure({ quick, messages }) {
       value: 0,
       unit: '',
       target: '0',
-      detail: `${count} messages to each of 5 (texts and frames over two ports, POST /rpc), ${round((now() - began) / 1000, 0)} s`,
+      detail: `${count} messages to each of 5 (texts and frames over two ports, POST /rpc), ${seconds} s`,
     },
   ];
 }

@@ -1,4 +1,5 @@
-// 1,000 clients that send a byte a second, and 200 that never read what they ask for: what others see, and what is held.
+// 1,000 clients that send a byte a second, and 200 that never read what they ask for: what others see, and what is
+// held.
 'use strict';
 const http = require('node:http');
 const net = require('node:net');
@@ -39,6 +40,8 @@ const live = (port, agent) =>
       })
       .once('error', reject);
   });
+
+const megabytes = (bytes) => round(bytes / 2 ** 20, 0);
 
 async function measure({ quick }) {
   const server = await start({ rpcClientConnections: 4096 });
@@ -84,7 +87,7 @@ async function measure({ quick }) {
       value: percentile(samples, 99),
       unit: 'ms',
       target: 'under 100 ms',
-      detail: `${samples.length} requests; the server held ${round(before / 2 ** 20, 0)} MB before, ${round(most / 2 ** 20, 0)} MB at most`,
+      detail: `${samples.length} requests; the server held ${megabytes(before)} MB before, ${megabytes(most)} MB at most`,
     },
   ];
 }

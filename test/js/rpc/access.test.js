@@ -285,14 +285,11 @@ describe('addresses', () => {
 
 describe('TLS', () => {
   const at = (name) => path.join(folder, name);
-  const makePair = (name, days) =>
-    execFileSync(
-      'openssl',
-      `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ${at(`${name}.key`)} -out ${at(`${name}.pem`)} -subj /CN=localhost -days ${days}`.split(
-        ' ',
-      ),
-      { stdio: 'pipe' },
-    );
+  const makePair = (name, days) => {
+    const kind = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost'.split(' ');
+    const files = ['-keyout', at(`${name}.key`), '-out', at(`${name}.pem`), '-days', String(days)];
+    execFileSync('openssl', ['req', ...kind, ...files], { stdio: 'pipe' });
+  };
   beforeAll(() => {
     makePair('one', 2);
     makePair('two', 2);

@@ -204,6 +204,8 @@ describe('what is kept', () => {
       code: 'ERR_NOT_FOUND',
       argument: 'index',
     });
+    for (const vectors of [{ ref: 'x' }, { shape: [1, 2], offset: 0 }, {}, []])
+      expect((await failure('index_search', { index, vectors })).code).toBe('ERR_INVALID_ARGUMENT');
     expect(await failure('index_search', { index, vectors: [[1, 2, 3]] })).toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
     });
@@ -251,7 +253,8 @@ describe('jobs and the service', () => {
       outputs: { y: 'n.output' },
     };
     expect((await failure('executeWorkload', graph)) ?? 'ran').toBeDefined();
-    expect(await failure('executeWorkload', { type: 'kernel' })).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' }); // kLocal may
+    // kLocal may bring kernels, but has to bring one.
+    expect(await failure('executeWorkload', { type: 'kernel' })).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
     expect(await failure('executeWorkload', { type: 'normalize', inputs: { input: { ref: 'none' } } })).toMatchObject({
       code: 'ERR_NOT_FOUND',
       argument: 'inputs.input',
@@ -281,7 +284,7 @@ describe('jobs and the service', () => {
 
   test('a deadline beyond what a client may have, one that passes, and a signal', async () => {
     expect(await failure('embed', { texts: ['a'], job: { timeout: 1e9 } })).toMatchObject({
-      argument: 'options.timeout',
+      argument: 'job.timeout',
     });
     const aborted = AbortSignal.abort();
     expect((await failure('embed', { texts: ['a'] }, { signal: aborted })).code).toBe('ERR_CANCELED');

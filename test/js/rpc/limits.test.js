@@ -167,7 +167,8 @@ test('messages on their way take no more than all bodies may', async () => {
   for (const socket of sockets) socket.destroy();
   await until(() => app.sockets.count === 0, 'all have gone');
   const socket = await open(port);
-  expect(await socket.ask('listDevices', {}, 1)).toMatchObject({ id: 1, result: expect.anything() }); // what they held is free
+  // What they held is free.
+  expect(await socket.ask('listDevices', {}, 1)).toMatchObject({ id: 1, result: expect.anything() });
   socket.ws.close();
 });
 
