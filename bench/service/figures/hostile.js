@@ -87,7 +87,7 @@ async function measure({ quick }) {
       value: percentile(samples, 99),
       unit: 'ms',
       target: 'under 100 ms',
-      detail: `${samples.length} requests; the server held ${megabytes(before)} MB before, ${megabytes(most)} MB at most`,
+      detail: `${samples.length} requests; held ${megabytes(before)} MB before, ${megabytes(most)} MB at most`,
     },
   ];
 }
