@@ -38,8 +38,7 @@ const { serverOptions, limitConnections, checkHeaders, linger } = require('./lim
  * What the service needs of a manager.
  * @typedef {object} Manager
  * @property {Promise<unknown>} ready
- * @property {(workload: object, options?: object) => Promise<import('./answer').Result>} executeWorkload checks them
- *   itself
+ * @property {import('../exchange/turn').Runner['executeWorkload']} executeWorkload
  * @property {() => { state: string }[]} contexts
  * @property {() => Promise<Health>} health
  * @property {() => Promise<string>} prometheus

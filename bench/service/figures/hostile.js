@@ -46,7 +46,7 @@ const megabytes = (bytes) => round(bytes / 2 ** 20, 0);
 async function measure({ quick }) {
   const server = await start({ rpcClientConnections: 4096 });
   const agent = new http.Agent({ keepAlive: true });
-  const before = await server.ask({ ask: 'memory' });
+  const { rss: before } = await server.ask({ ask: 'memory' });
   const slow = [];
   for (let i = 0; i < kSlow; ++i) slow.push(await raw(server.rpcPort));
   for (const socket of slow) socket.write(masked(1, Buffer.alloc(0), 1000));
@@ -76,7 +76,7 @@ async function measure({ quick }) {
       samples.push(await live(server.port, agent));
       await sleep(5);
     }
-    most = Math.max(most, await server.ask({ ask: 'memory' }));
+    most = Math.max(most, (await server.ask({ ask: 'memory' })).rss);
   }
   for (const socket of [...slow, ...deaf]) socket.destroy();
   agent.destroy();

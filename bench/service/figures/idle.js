@@ -16,6 +16,8 @@ async function latency(client) {
   return median(samples);
 }
 
+const megabytes = (bytes) => round(bytes / 2 ** 20, 1);
+
 async function measure() {
   const server = await start({ rpcClientConnections: 2 * kConnections });
   const client = await connect(server.rpcPort);
@@ -33,10 +35,12 @@ async function measure() {
   return [
     {
       name: `an idle connection, of ${kConnections}`,
-      value: (full - empty) / kConnections / 1024,
+      value: Math.max(full.rss - empty.rss, full.used - empty.used) / kConnections / 1024,
       unit: 'KB',
       target: 'under 50 KB',
-      detail: `${round(empty / 2 ** 20, 1)} MB, then ${round(full / 2 ** 20, 1)} MB`,
+      detail:
+        `resident ${megabytes(empty.rss)} MB, then ${megabytes(full.rss)} MB; ` +
+        `objects ${megabytes(empty.used)} MB, then ${megabytes(full.used)} MB`,
     },
     {
       name: `a call beside ${kConnections} idle connections`,
