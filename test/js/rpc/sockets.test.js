@@ -189,6 +189,19 @@ describe('events', () => {
     await until(() => doors.manager.listenerCount('queue-full') === 0, 'nobody listens any more');
   });
 
+  test('have no folders in them', async () => {
+    const socket = await at();
+    await socket.ask('subscribe', { events: ['workload-failed'] });
+    doors.manager.emit('workload-failed', { code: 'ERR_COMPILE', message: 'no', log: '/root/secret/k.comp:3: no' });
+    await until(() => socket.notifications.length === 1, 'it is told');
+    expect(socket.notifications[0].params.events[0].data).toEqual({
+      code: 'ERR_COMPILE',
+      message: 'no',
+      log: 'k.comp:3: no',
+    });
+    socket.ws.close();
+  });
+
   test('metrics, every so often', async () => {
     const socket = await at();
     await socket.ask('subscribe', { events: ['metrics'], interval: 250 });
