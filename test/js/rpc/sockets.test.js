@@ -2,7 +2,7 @@
 'use strict';
 const { EventEmitter } = require('node:events');
 const { useDoors, message, open, postRpc, until } = require('../../support/rpc-service');
-const { frame, readFrame, fakeManager, kSmall } = require('../../support/http-service');
+const { frame, raw, readFrame, fakeManager, kSmall } = require('../../support/http-service');
 
 /** A manager that tells of events, too. */
 function tellingManager() {
@@ -258,6 +258,26 @@ describe('the handshake', () => {
     const { request } = require('../../support/http-service');
     expect(await request(doors.port, '/ws')).toMatchObject({ status: 426, headers: { upgrade: 'websocket' } });
     expect(await request(doors.rpcPort, '/')).toMatchObject({ status: 426, headers: { upgrade: 'websocket' } });
+  });
+
+  test('a request that asks for HTTP/2 instead is answered as HTTP/1.1, body and all', async () => {
+    const body = JSON.stringify(message('listDevices'));
+    for (const connection of ['Upgrade, HTTP2-Settings, close', 'Upgrade, HTTP2-Settings\r\nconnection: close']) {
+      const head =
+        `POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n` +
+        `upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQCAAAAAAIAAAAA\r\nconnection: ${connection}\r\n\r\n`;
+      const { status, text } = await raw(doors.port, head + body, { keepOpen: true });
+      expect(status).toBe(200);
+      expect(text).toMatch(/"devices":/);
+    }
+  });
+
+  test('a WebSocket that is asked for by POST is none, and its connection ends', async () => {
+    const { status } = await raw(
+      doors.port,
+      'POST /ws HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\ncontent-length: 0\r\n\r\n',
+    );
+    expect(status).toBe(405);
   });
 
   test('a client that does not answer pings is closed; one that does stays', async () => {
