@@ -50,10 +50,10 @@ EXPOSE 3000 3001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
   CMD node -e "fetch('http://127.0.0.1:' + (process.env.PORT || 3000) + '/health/ready') \
     .then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"
-# From outside a container only an address other than 127.0.0.1 can be reached, and such a one needs tokens, or this word
-# that something else decides who gets here: within a container it is the container's own network, and whoever publishes
-# the port (-p 127.0.0.1:3000:3000 -p 127.0.0.1:3001:3001) decides it. With AUTH_TOKEN or AUTH_TOKENS_FILE, say
-# `switchyard start --host 0.0.0.0` instead: then each request needs a token.
+# From outside a container only an address other than 127.0.0.1 can be reached, and such a one needs tokens, or this
+# word that something else decides who gets here: within a container it is the container's own network, and whoever
+# publishes the port (-p 127.0.0.1:3000:3000 -p 127.0.0.1:3001:3001) decides it. With AUTH_TOKEN or AUTH_TOKENS_FILE,
+# say `switchyard start --host 0.0.0.0` instead: then each request needs a token.
 # What clients keep lies in /data: -v switchyard:/data keeps it.
 ENV MEMORY_DIR=/data
 VOLUME /data

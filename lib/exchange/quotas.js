@@ -13,6 +13,12 @@ const kMostBuckets = 20_000; // of tokens; those that are full again go first
 class Quotas {
   /** @type {Map<string, Bucket>} by the token's name */
   #buckets = new Map();
+  #now;
+
+  /** @param {() => number} [now] ms */
+  constructor(now = nowMs) {
+    this.#now = now;
+  }
 
   /**
    * Takes a request from a token's quota.
@@ -48,7 +54,7 @@ class Quotas {
   #bucketOf(token, limits) {
     const most = limits.requests ?? Infinity,
       mostMs = limits.deviceMs ?? Infinity;
-    const now = nowMs();
+    const now = this.#now();
     let bucket = this.#buckets.get(token);
     if (!bucket) {
       this.#trim(now);

@@ -8,7 +8,7 @@ const { nowMs } = require('../core');
 /**
  * What runs jobs.
  * @typedef {object} Runner
- * @property {(workload: any, options?: any) => Promise<Result>} executeWorkload checks them itself
+ * @property {(workload: any, options?: object) => Promise<Result>} executeWorkload checks them itself
  * @property {() => { state: string }[]} contexts
  */
 

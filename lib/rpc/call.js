@@ -55,7 +55,8 @@ class Call {
   }
 
   /**
-   * Is done once its answer has gone, or nobody waits for it any more: what lies in the answer's memory stays till then.
+   * Is done once its answer has gone, or nobody waits for it any more: what lies in the answer's memory stays until
+   * then.
    * @param {() => void} then
    */
   afterwards(then) {

@@ -10,8 +10,10 @@ const { kStores } = require('./methods/stores');
 
 /** @typedef {import('./schemas').Schema} Schema */
 /** @typedef {'read'|'write'|'admin'} Scope `write` implies `read`, `admin` both */
-/** @typedef {Record<string, any>} Params as the method's schema says, with tensors in the places of its `tensors` */
-/** @typedef {(parts: import('./parts').Parts, params: Params, call: import('./call').Call) => Promise<object>} Handler */
+/** @typedef {Record<string, any>} Params as the method's schema says, with tensors where `tensors` says */
+/**
+ * @typedef {(parts: import('./parts').Parts, params: Params, call: import('./call').Call) => Promise<object>} Handler
+ */
 /**
  * @typedef {object} Method
  * @property {string} name of the JSON-RPC method and of the MCP tool

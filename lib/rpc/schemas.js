@@ -1,4 +1,5 @@
-// What the schemas of methods are made of. JSON Schema 2020-12, of which no more is used than its drafts have in common.
+// What the schemas of methods are made of. JSON Schema 2020-12, of which no more is used than its drafts have in
+// common.
 'use strict';
 const { kBackends } = require('../core');
 

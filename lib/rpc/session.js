@@ -4,7 +4,7 @@ const { GPUError } = require('../core');
 
 /** @typedef {import('./call').Caller} Caller */
 /** @typedef {string|number|null} Id */
-/** @typedef {(method: string, params: object) => void} Notify */
+/** @typedef {(method: string, params: object) => boolean} Notify false: its client does not read, it was left out */
 
 const kMostCalls = 256; // under way at a time
 

@@ -4,17 +4,19 @@
 /** @typedef {import('../index').Tensor} Tensor */
 /** @typedef {Record<string, unknown>} Fields */
 
+const kReferences = 'inputs.*'; // of jobs: an input may be a name instead, { ref }
 const kMostDepth = 6; // of a result: what a handler makes is never deeper
 
 /**
- * Reads the tensors of params, each in its place. What is no tensor, a name of one or a text for example, stays.
+ * Reads the tensors of params, each in its place. What can't be one, a text for example, stays.
  * @param {object} params
  * @param {readonly string[]} places names with dots between them, * for any
  * @param {import('../exchange').Section} section
  * @throws {import('../core').GPUError} ERR_INVALID_ARGUMENT, with the place
  */
 function readTensors(params, places, section) {
-  for (const place of places) readPlace(/** @type {Fields} */ (params), place.split('.'), '', section);
+  for (const place of places)
+    readPlace(/** @type {Fields} */ (params), place.split('.'), '', section, place === kReferences);
 }
 
 /**
@@ -22,16 +24,17 @@ function readTensors(params, places, section) {
  * @param {string[]} names
  * @param {string} where
  * @param {import('../exchange').Section} section
+ * @param {boolean} hasNames whether names of tensors may stand here, and stay
  */
-function readPlace(holder, [name, ...rest], where, section) {
+function readPlace(holder, [name, ...rest], where, section, hasNames) {
   const names = name === '*' ? Object.keys(holder) : Object.hasOwn(holder, name) ? [name] : [];
   for (const each of names) {
     const value = holder[each];
     const path = where ? `${where}.${each}` : each;
     if (value === null || typeof value !== 'object') continue;
     if (rest.length) {
-      if (!Array.isArray(value)) readPlace(/** @type {Fields} */ (value), rest, path, section);
-    } else if (/** @type {Fields} */ (value).ref === undefined) {
+      if (!Array.isArray(value)) readPlace(/** @type {Fields} */ (value), rest, path, section, hasNames);
+    } else if (!hasNames || /** @type {Fields} */ (value).ref === undefined) {
       holder[each] = named(path, () => section.read(value, path));
     }
   }

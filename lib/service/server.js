@@ -38,7 +38,7 @@ const { serverOptions, limitConnections, checkHeaders, linger } = require('./lim
  * What the service needs of a manager.
  * @typedef {object} Manager
  * @property {Promise<unknown>} ready
- * @property {(workload: any, options?: any) => Promise<import('./answer').Result>} executeWorkload checks them itself
+ * @property {import('../exchange/turn').Runner['executeWorkload']} executeWorkload
  * @property {() => { state: string }[]} contexts
  * @property {() => Promise<Health>} health
  * @property {() => Promise<string>} prometheus
@@ -219,9 +219,13 @@ async function drain(app, state, sockets, timeout) {
 }
 
 /**
- * @typedef {import('fastify').FastifyInstance & { drain: () => Promise<void>, rpcServer: import('node:http').Server
- *   }} Service `rpcServer`: the port of WebSockets alone, not listening yet
+ * What createServer() gives.
+ * @typedef {object} Parts
+ * @property {() => Promise<void>} drain
+ * @property {import('node:http').Server} rpcServer the port of WebSockets alone, not listening yet
+ * @property {Sockets} sockets
  */
+/** @typedef {import('fastify').FastifyInstance & Parts} Service */
 
 /**
  * @param {Manager} manager
@@ -297,6 +301,7 @@ function createServer(
   let drained;
   app.decorate('drain', () => (drained ??= drain(app, state, sockets, config.drainTimeout)));
   app.decorate('rpcServer', rpcServer);
+  app.decorate('sockets', sockets);
   return /** @type {Service} */ (/** @type {unknown} */ (app));
 }
 

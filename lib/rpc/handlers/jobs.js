@@ -10,7 +10,12 @@ const { timeoutOf } = require('../../exchange');
  * @throws {import('../../core').GPUError} ERR_INVALID_ARGUMENT: its timeout is longer than a client's may be
  */
 function jobOptions({ config }, job = {}, { signal }) {
-  return { ...job, timeout: timeoutOf(job, config), signal };
+  try {
+    return { ...job, timeout: timeoutOf(job, config), signal };
+  } catch (error) {
+    error.argument = 'job.timeout';
+    throw error;
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 // listDevices, getMetrics, health, cleanup.
 'use strict';
-const { detailsWithoutPids } = require('./plain');
+const { publicPart } = require('./plain');
 
 /** @typedef {import('../methods').Handler} Handler */
 
@@ -24,7 +24,7 @@ async function getMetrics({ manager }) {
 
 /** @type {Handler} */
 async function health({ manager }) {
-  return detailsWithoutPids(await manager.health());
+  return publicPart(await manager.health());
 }
 
 /** @type {Handler} */

@@ -43,7 +43,10 @@ async function get({ objects }, { key, encoding = 'utf8' }) {
   const bytes = await objects.use((store) => store.get(key));
   if (bytes === undefined) return { found: false };
   if (encoding === 'base64') return { found: true, value: bytes.toString('base64') };
-  if (encoding === 'bytes') return { found: true, value: { data: bytes, shape: [bytes.length], dtype: 'uint8' } };
+  if (encoding === 'bytes') {
+    const data = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    return { found: true, value: { data, shape: [data.length], dtype: 'uint8' } };
+  }
   if (!isUtf8(bytes)) throw invalid("the value is no text: ask for the encoding 'base64' or 'bytes'", 'encoding');
   return { found: true, value: bytes.toString() };
 }

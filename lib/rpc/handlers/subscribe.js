@@ -3,7 +3,7 @@
 'use strict';
 const { setTimeout, clearTimeout, setInterval, clearInterval } = require('node:timers');
 const { GPUError, invalid, show } = require('../../core');
-const { detailsWithoutPids } = require('./plain');
+const { publicPart } = require('./plain');
 
 /** @typedef {import('../methods').Handler} Handler */
 /** @typedef {import('../session').Session} Session */
@@ -71,7 +71,7 @@ class Subscription {
       ++this.#dropped;
       return;
     }
-    this.#events.push({ event, data: detailsWithoutPids(data) });
+    this.#events.push({ event, data: publicPart(data) });
     this.#timer ??= setTimeout(() => this.#send(), kTogetherMs);
   }
 
@@ -79,11 +79,9 @@ class Subscription {
     this.#timer = undefined;
     const dropped = this.#dropped;
     this.#dropped = 0;
-    this.#notify('event', {
-      subscription: this.name,
-      events: this.#events.splice(0),
-      ...(dropped ? { dropped } : {}),
-    });
+    const events = this.#events.splice(0);
+    const isTaken = this.#notify('event', { subscription: this.name, events, ...(dropped ? { dropped } : {}) });
+    if (!isTaken) this.#dropped += dropped + events.length; // the next notification says so
   }
 
   end() {

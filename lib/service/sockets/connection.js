@@ -58,7 +58,8 @@ class Connection {
     this.#receiver = receiver;
     this.#outbox = new Outbox(socket);
     this.#session = new Session(caller, (method, params) => this.#notify(method, params));
-    stream.on('data', (/** @type {Buffer} */ chunk) => this.#count(chunk.length));
+    // Ahead of what makes messages of it.
+    stream.prependListener('data', (/** @type {Buffer} */ chunk) => this.#count(chunk.length));
     socket.on('message', (data, isBinary) => this.#take(/** @type {Buffer} */ (data), isBinary));
     socket.on('pong', (data) => {
       this.#isAlive = true;

@@ -8,6 +8,7 @@ const { HttpError } = require('../../exchange');
 const { nowMs } = require('../../core');
 const { kBearerProtocol } = require('../access');
 const { Connection } = require('./connection');
+const { isForSocket, withoutUpgrade } = require('./upgrade');
 
 /** @typedef {import('../../rpc/call').Caller} Caller */
 /** @typedef {import('../../config/config').HttpConfig} Config */
@@ -86,7 +87,13 @@ class Sockets {
    */
   attach(server, app, everywhere = false) {
     server.on('upgrade', (/** @type {Request} */ request, socket, head) => {
+      if (!isForSocket(request)) {
+        withoutUpgrade(server, request, /** @type {import('node:net').Socket} */ (socket), head);
+        return;
+      }
       socket.on('error', () => {});
+      // Until it is a WebSocket; Node's own times are for connections that it still has.
+      /** @type {import('node:net').Socket} */ (socket).setTimeout(this.#config.headersTimeout, () => socket.destroy());
       if (everywhere) request.url = kPath;
       request[kHead] = head;
       const response = new http.ServerResponse(request);

@@ -1,7 +1,7 @@
 // JSON-RPC 2.0 as its specification says it, over both doors: what is a request, what is answered, and with what.
 'use strict';
 const { useDoors, message, open, postRpc } = require('../../support/rpc-service');
-const { kSmall } = require('../../support/http-service');
+const { kSmall, wait } = require('../../support/http-service');
 
 const doors = useDoors();
 
@@ -19,19 +19,23 @@ const kDoors = {
 async function overSocket(port, path, text) {
   const socket = await open(port, { path });
   socket.send(text);
-  // What follows shows whether the first one was answered: it is quick, and is answered in any case.
+  // Of two answers either may come first; where there is only one, it is that of the call behind.
   socket.send(message('listDevices', {}, 'after'));
-  const first = await socket.next();
-  const answer = first.id === 'after' ? undefined : first;
-  if (answer) expect((await socket.next()).id).toBe('after');
+  const answers = [await socket.next()];
+  const mark = answers[0].id === 'after' ? wait(100) : undefined;
+  answers.push(await Promise.race([socket.next(), ...(mark ? [mark] : [])]));
   socket.ws.close();
-  return answer;
+  return answers.find((each) => each !== undefined && each.id !== 'after');
 }
 
 const error = (id, code) => ({
   jsonrpc: '2.0',
   id,
-  error: { code, message: expect.any(String), data: { code: expect.stringMatching(/^ERR_/), remedy: expect.any(String) } },
+  error: {
+    code,
+    message: expect.any(String),
+    data: { code: expect.stringMatching(/^ERR_/), remedy: expect.any(String) },
+  },
 });
 
 describe.each(Object.keys(kDoors))('%s', (door) => {
@@ -96,12 +100,17 @@ describe.each(Object.keys(kDoors))('%s', (door) => {
     expect(answers).toEqual([
       { jsonrpc: '2.0', id: 1, result: expect.anything() },
       error(null, -32600),
-      { ...error('5', -32601), error: expect.objectContaining({ code: -32601 }) },
+      error('5', -32601),
       { jsonrpc: '2.0', id: '9', result: { workloads: expect.any(Array) } },
       error(null, -32600),
-    ].map((each) => (each.error ? { ...each, error: expect.objectContaining({ code: expect.any(Number) }) } : each)));
+    ]);
     expect(await ask([1, 2, 3])).toHaveLength(3);
-    expect(await ask([{ jsonrpc: '2.0', method: 'listDevices' }, { jsonrpc: '2.0', method: 'x' }])).toBeUndefined();
+    expect(
+      await ask([
+        { jsonrpc: '2.0', method: 'listDevices' },
+        { jsonrpc: '2.0', method: 'x' },
+      ]),
+    ).toBeUndefined();
   });
 
   test('an error has the code, what helps, and the argument', async () => {
@@ -117,10 +126,15 @@ describe.each(Object.keys(kDoors))('%s', (door) => {
   });
 
   test('what JavaScript means something by is no key, wherever it stands', async () => {
-    for (const params of ['{"__proto__": {"admin": true}}', '{"options": {"constructor": 1}}', '{"a": [{"prototype": 1}]}'])
-      expect(await ask(`{"jsonrpc":"2.0","id":1,"method":"processEmbeddings","params":${params}}`)).toMatchObject(
-        { ...error(1, -32602), error: { code: -32602, message: expect.stringMatching(/not allowed/) } },
-      );
+    for (const params of [
+      '{"__proto__": {"admin": true}}',
+      '{"options": {"constructor": 1}}',
+      '{"a": [{"prototype": 1}]}',
+    ])
+      expect(await ask(`{"jsonrpc":"2.0","id":1,"method":"processEmbeddings","params":${params}}`)).toMatchObject({
+        ...error(1, -32602),
+        error: { code: -32602, message: expect.stringMatching(/not allowed/) },
+      });
     expect({}.admin).toBeUndefined();
   });
 
