@@ -66,6 +66,10 @@ export class RpcError extends Error {
   status?: number;
 }
 
+/** A message with tensors anywhere in it as a binary frame, and back: as docs/http.md has it. */
+export function encodeFrame(message: object): Uint8Array<ArrayBuffer>;
+export function decodeFrame(frame: ArrayBuffer): any;
+
 export interface Client extends Methods {}
 
 /**

@@ -3,6 +3,7 @@
 // modules beside it.
 'use strict';
 const { RpcError, canceled, delayOf, mayRetry, waitFor } = require('./errors');
+const { decodeFrame, encodeFrame } = require('./frame');
 const { HttpDoor } = require('./http');
 const { kMethods } = require('./methods');
 const { SocketDoor } = require('./socket');
@@ -89,4 +90,4 @@ for (const name of Object.keys(kMethods))
     },
   });
 
-module.exports = { Client, RpcError };
+module.exports = { Client, RpcError, encodeFrame, decodeFrame };

@@ -3,6 +3,7 @@
 // modules beside it.
 // Written by `npm run generate`.
 import { RpcError, canceled, delayOf, mayRetry, waitFor } from './errors.mjs';
+import { decodeFrame, encodeFrame } from './frame.mjs';
 import { HttpDoor } from './http.mjs';
 import { kMethods } from './methods.mjs';
 import { SocketDoor } from './socket.mjs';
@@ -89,4 +90,4 @@ for (const name of Object.keys(kMethods))
     },
   });
 
-export { Client, RpcError };
+export { Client, RpcError, encodeFrame, decodeFrame };

@@ -42,7 +42,9 @@ describe("OpenAI's client", () => {
     const { embeddings, tokens } = await model.embed(kTexts);
     const answer = await openai.embeddings.create({ model: 'default', input: kTexts, encoding_format: format });
     const rows = answer.data.map(({ embedding }) =>
-      typeof embedding === 'string' ? new Float32Array(new Uint8Array(Buffer.from(embedding, 'base64')).buffer) : embedding,
+      typeof embedding === 'string'
+        ? new Float32Array(new Uint8Array(Buffer.from(embedding, 'base64')).buffer)
+        : embedding,
     );
     expect(rows.flatMap((row) => Array.from(row, Math.fround))).toEqual(Array.from(embeddings.data));
     const total = tokens[0] + tokens[1];
@@ -65,7 +67,14 @@ describe("OpenAI's client", () => {
     ['tokens', { input: [[1, 2]] }, 501, 'ERR_UNSUPPORTED', 'input', /send texts/],
     ['a number among texts', { input: ['a', null] }, 400, 'ERR_INVALID_ARGUMENT', 'input[1]', /must be a text/],
     ['a model that is not there', { input: 'a', model: 'other' }, 404, 'ERR_NOT_FOUND', 'model', /'other'/],
-    ['another format', { input: 'a', encoding_format: 'int8' }, 400, 'ERR_INVALID_ARGUMENT', 'encoding_format', /base64/],
+    [
+      'another format',
+      { input: 'a', encoding_format: 'int8' },
+      400,
+      'ERR_INVALID_ARGUMENT',
+      'encoding_format',
+      /base64/,
+    ],
   ])('reads what is wrong with %s', async (_, fields, status, code, param, message) => {
     const asked = openai.embeddings.create({ model: 'default', ...fields });
     await expect(asked).rejects.toMatchObject({ status, code, param, message: expect.stringMatching(message) });

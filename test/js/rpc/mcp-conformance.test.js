@@ -23,7 +23,10 @@ const kExceptions = [
   ],
   [/^sep-2575-server-no-log-without-loglevel$|^logging-set-level$|^tools-call-with-logging$/, 'we send no logs'],
   [/^sep-2243-server-/, 'not testable, it says: no param of ours stands in a header'],
-  [/^(sep-2549-)?(prompts|resources)-|^sep-2164-|^completion-complete$/, 'there are tools, no prompts and no resources'],
+  [
+    /^(sep-2549-)?(prompts|resources)-|^sep-2164-|^completion-complete$/,
+    'there are tools, no prompts and no resources',
+  ],
   [/^server-sse-(multiple-streams-session|polling-session)$/, 'there are no sessions: any worker answers any request'],
   [/^server-sse-(priming-event|retry-field)$/, 'no stream is taken up again: a call is sent again'],
 ];

@@ -1,12 +1,11 @@
 // The Model Context Protocol over HTTP and over a WebSocket, spoken by the official clients of both generations.
 'use strict';
-const { EventEmitter } = require('node:events');
-const { fakeManager, kSmall } = require('../../support/http-service');
+const { emittingManager, kSmall } = require('../../support/http-service');
 const { message, open, request, until, useDoors } = require('../../support/rpc-service');
 const { firstGeneration, secondGeneration } = require('../../support/mcp/clients');
 const { kMethods } = require('../../../lib/rpc');
 
-const doors = useDoors({}, () => Object.assign(new EventEmitter(), fakeManager()));
+const doors = useDoors({}, emittingManager);
 const kTools = kMethods.filter(({ needsConnection }) => !needsConnection);
 
 const kDoors = {
@@ -48,7 +47,13 @@ describe.each(Object.keys(kDoors))('%s', (door) => {
   });
 
   test.each([
-    ['params that the schema refuses', 'embed', { texts: ['a'], text: 1 }, 'ERR_INVALID_ARGUMENT', "unknown field 'text'"],
+    [
+      'params that the schema refuses',
+      'embed',
+      { texts: ['a'], text: 1 },
+      'ERR_INVALID_ARGUMENT',
+      "unknown field 'text'",
+    ],
     ['an unknown workload', 'executeWorkload', { type: 'unknown' }, 'ERR_UNKNOWN_WORKLOAD', 'unknown'],
   ])('reads %s as an error that says what helps', async (_, name, params, code, what) => {
     const { isError, content, _meta } = await agent.call(name, params);
