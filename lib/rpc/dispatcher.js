@@ -5,6 +5,7 @@ const { GPUError, show, suggestion } = require('../core');
 const { Call } = require('./call');
 const { ProtocolError, kMethodNotFound } = require('./errors');
 const { methods } = require('./methods');
+const { Repeats } = require('./repeats');
 const { readTensors, bytesOfTensors } = require('./tensors');
 const { checkParams } = require('./validate');
 
@@ -15,6 +16,7 @@ const { checkParams } = require('./validate');
 class Dispatcher {
   #parts;
   #isClosing;
+  #repeats = new Repeats();
 
   /**
    * @param {Parts|(() => Parts|Promise<Parts>)} parts what methods work with; a function: made at the first call
@@ -74,7 +76,13 @@ class Dispatcher {
       await options.caller.charge?.();
       const parts = await this.#parts();
       if (call.signal.aborted) throw new GPUError('ERR_CANCELED', `${method.name} was canceled before it began`);
-      const result = await method.handler(parts, /** @type {import('./methods').Params} */ (params), call);
+      const handle = () => method.handler(parts, /** @type {import('./methods').Params} */ (params), call);
+      const key = call.meta.idempotencyKey;
+      // What may run twice anyway needs no key.
+      const result =
+        key === undefined || method.repeatable
+          ? await handle()
+          : await this.#repeats.run({ client: call.caller.client, key, method: method.name, params }, handle);
       await holdRoom(parts, result, call);
       return { result, end: () => call.end() };
     } catch (error) {

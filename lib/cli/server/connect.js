@@ -84,12 +84,10 @@ function asOurs({ code, argument }, message) {
 }
 
 /**
- * @template Result
  * @param {ServerOptions} options
- * @param {(call: Call, server: string) => Promise<Result>} work
- * @returns {Promise<Result>}
+ * @returns {{ call: Call, server: string, close: () => Promise<void> }}
  */
-async function withServer({ server: url, tokenFile, cache = true, timeout }, work) {
+function openServer({ server: url, tokenFile, cache = true, timeout }) {
   const server = /** @type {URL} */ (url).href.replace(/\/$/, '');
   const token = readToken(tokenFile);
   const isSocket = server.startsWith('ws');
@@ -108,11 +106,22 @@ async function withServer({ server: url, tokenFile, cache = true, timeout }, wor
     if (keeps) await answers.keep(key, { server, method, result }).catch(() => {});
     return result;
   };
+  return { call, server, close: () => client.close() };
+}
+
+/**
+ * @template Result
+ * @param {ServerOptions} options
+ * @param {(call: Call, server: string) => Promise<Result>} work
+ * @returns {Promise<Result>}
+ */
+async function withServer(options, work) {
+  const { call, server, close } = openServer(options);
   try {
     return await work(call, server);
   } finally {
-    await client.close();
+    await close();
   }
 }
 
-module.exports = { addServerOptions, withServer };
+module.exports = { addServerOptions, openServer, withServer };
