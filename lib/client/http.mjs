@@ -31,6 +31,7 @@ class HttpDoor {
     const { token, headers, fetch: send } = this.#options;
     const withMeta = Object.keys(meta).length ? { ...params, _meta: meta } : params;
     const body = encodeFrame({ jsonrpc: '2.0', id: 1, method, params: withMeta });
+    /** @type {Record<string, string>} */
     const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const ends = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
     /** @type {Response} */

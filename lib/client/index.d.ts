@@ -1,5 +1,5 @@
-// The types of `switchyard/client`; methods.d.ts has those of the methods.
-import type { Methods } from './methods';
+// The types of `switchyard/client`; method-types.d.ts has those of the methods.
+import type { Methods } from './method-types';
 
 /** Numbers with a shape; `data` views the memory of the answer. */
 export interface Tensor {

@@ -79,7 +79,7 @@ function makeClient() {
   const modules = kModules.map((name) => [name, fs.readFileSync(path.join(kFolder, `${name}.js`), 'utf8')]);
   return [
     ['lib/client/methods.js', methods, 'babel'],
-    ['lib/client/methods.d.ts', makeTypes(), 'typescript'],
+    ['lib/client/method-types.d.ts', makeTypes(), 'typescript'],
     .../** @type {[string, string, 'babel'][]} */ (
       [...modules, ['methods', methods]].map(([name, text]) => [`lib/client/${name}.mjs`, asModule(text), 'babel'])
     ),
