@@ -9,10 +9,14 @@ const kMiddle = [...kProgram, 'program', 'pressure'];
 const kCluster = [...kMiddle, 'metrics', 'context'];
 const kText = [...kCluster, 'cluster'];
 const kMemory = [...kText, 'text'];
-const kService = [...kMemory, 'memory'];
+const kExchange = [...kCall, 'call'];
+const kRpc = [...kMemory, 'memory', 'exchange'];
+const kService = [...kRpc, 'rpc'];
 const kMayRequire = {
-  cli: [...kService, 'service'],
+  cli: [...kService, 'service', 'client'],
   service: kService,
+  rpc: kRpc,
+  exchange: kExchange,
   memory: kMemory,
   text: kText,
   cluster: kCluster,
@@ -24,6 +28,7 @@ const kMayRequire = {
   addon: kBase,
   config: kBase,
   core: [],
+  client: [], // of the service: it runs in browsers, too
   types: [], // declarations alone
 };
 // The rooms within the cluster.

@@ -1,7 +1,8 @@
 # switchyard in a container: built in one stage, run in another without compilers, as an ordinary user.
 #
 #   docker build -t switchyard .
-#   docker run --rm -p 127.0.0.1:3000:3000 switchyard           jobs over HTTP: curl http://127.0.0.1:3000/
+#   docker run --rm -p 127.0.0.1:3000:3000 -p 127.0.0.1:3001:3001 switchyard
+#                                                               jobs over HTTP, and methods over WebSockets
 #   docker run --rm switchyard switchyard doctor                what this container can use
 #   docker run --rm -v "$PWD:/app" switchyard app.js            an application of yours: require('switchyard')
 #
@@ -41,14 +42,19 @@ ENV NODE_PATH=/usr/local/lib/node_modules \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
 RUN ln -s ../lib/node_modules/switchyard/lib/cli/main.js /usr/local/bin/switchyard \
  && chmod +x /usr/local/lib/node_modules/switchyard/lib/cli/main.js \
- && install -d -o node -g node /var/cache/switchyard /app
+ && install -d -o node -g node /var/cache/switchyard /app /data
 USER node
 WORKDIR /app
-EXPOSE 3000
+EXPOSE 3000 3001
 # The health of the service that CMD starts; an application of yours that serves nothing runs with --no-healthcheck.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
   CMD node -e "fetch('http://127.0.0.1:' + (process.env.PORT || 3000) + '/health/ready') \
     .then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"
-# From outside a container only an address other than 127.0.0.1 can be reached: publish the port to those who may use
-# it.
-CMD ["switchyard", "start", "--host", "0.0.0.0"]
+# From outside a container only an address other than 127.0.0.1 can be reached, and such a one needs tokens, or this
+# word that something else decides who gets here: within a container it is the container's own network, and whoever
+# publishes the port (-p 127.0.0.1:3000:3000 -p 127.0.0.1:3001:3001) decides it. With AUTH_TOKEN or AUTH_TOKENS_FILE,
+# say `switchyard start --host 0.0.0.0` instead: then each request needs a token.
+# What clients keep lies in /data: -v switchyard:/data keeps it.
+ENV MEMORY_DIR=/data
+VOLUME /data
+CMD ["switchyard", "start", "--host", "0.0.0.0", "--allow-anonymous"]

@@ -40,6 +40,7 @@ module.exports = [
       strict: ['error', 'global'],
     },
   },
+  { files: ['**/*.mjs'], languageOptions: { sourceType: 'module' }, rules: { strict: 'off' } },
   { files: ['test/js/**', 'test/recipes/**', 'test/support/**'], languageOptions: { globals: globals.jest } },
   // The WebGPU globals that its package adds.
   { files: ['bench/**'], languageOptions: { globals: { GPUBufferUsage: 'readonly', GPUMapMode: 'readonly' } } },
@@ -69,4 +70,6 @@ module.exports = [
       'jsdoc/valid-types': 'error',
     },
   },
+  // It runs in browsers, too, which have no modules of Node's.
+  { files: ['lib/client/**'], rules: { 'no-restricted-globals': 'off' } },
 ];

@@ -343,6 +343,36 @@ export interface ServiceSettings {
   trustProxy: string | undefined;
   /** The time that requests under way get when the server stops. */
   drainTimeout: number;
+  /** Where to listen for WebSockets; 0: any that is free; the same as `port`: there alone, at /ws. */
+  rpcPort: number | undefined;
+  /** The one token that requests must have, as `Authorization: Bearer <token>`; 16 characters at least. */
+  authToken: string | undefined;
+  /** A file of several tokens, with names, scopes, expiry and quotas: docs/rpc.md. */
+  authTokensFile: string | undefined;
+  /** Whether requests without a token are taken on an address that others can reach. */
+  allowAnonymous: boolean;
+  /** The origins whose pages in browsers may send requests, with commas between them; *: all. */
+  allowedOrigins: string | undefined;
+  /** The file of the certificate, with those between it and its root, for HTTPS and WSS; with `tlsKey`. */
+  tlsCert: string | undefined;
+  /** The file of the certificate's key. */
+  tlsKey: string | undefined;
+  /** The folder of what clients have kept: memories, indexes, objects. */
+  memoryDir: string;
+  /** A folder whose folders are models of texts that clients may name. */
+  modelsDir: string | undefined;
+  /** What texts are embedded with where a client names no model: a folder, or the name of a package. */
+  textModel: string | undefined;
+  /** A cross-encoder, by which documents are put in order; without one by their vectors. */
+  textReranker: string | undefined;
+  /** WebSockets of a worker. */
+  rpcConnections: number;
+  /** WebSockets of a client with a worker. */
+  rpcClientConnections: number;
+  /** What may wait to be read by the client of a WebSocket; beyond that it is closed. */
+  rpcBuffer: number;
+  /** The time between two pings on a WebSocket; one that does not answer by the next is closed. */
+  rpcPing: number;
 }
 
 /** What half of all values, and 99 of 100, do not exceed. */

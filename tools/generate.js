@@ -36,6 +36,8 @@ async function generate() {
     ['lib/addon/generated.d.ts', await prettier.format(layouts, typescript)],
     ['switchyard.config.schema.json', require('./generate/schema').makeSchema(facts)],
   ]);
+  for (const [file, text, parser] of require('./generate/client').makeClient())
+    files.set(file, await prettier.format(text, { ...style, parser }));
   for (const page of pages()) {
     const text = /** @type {string} */ (read(page));
     const filled = fillBlocks(text, tables, page);

@@ -3,7 +3,7 @@
 const http = require('node:http');
 const https = require('node:https');
 const { asGpuError } = require('../core');
-const { encodeFrame, decodeFrame, kType, readTensor } = require('../service');
+const { encodeFrame, decodeFrame, kType, readTensor } = require('../exchange');
 
 const kProbeMs = 1000;
 
@@ -71,7 +71,7 @@ function failureOf(bytes, status) {
 
 /**
  * @param {URL} url of the server
- * @param {import('../service/workload').RequestedWorkload} workload
+ * @param {import('../exchange/workload').RequestedWorkload} workload
  * @param {object} options of the job
  * @returns {Promise<import('../index').GPUResult>} the result, as executeWorkload() gives it
  * @throws {Error} with the `code` and the details of the server's answer, as a GPUError

@@ -1,15 +1,17 @@
 // `switchyard embed TEXT..`: vectors of texts.
 'use strict';
+const { addServerOptions } = require('./server/connect');
 const texts = require('./texts');
 
 const kShown = 6; // numbers of a vector, for a person
 
 /**
  * @param {string[]} given
- * @param {texts.TextOptions} options
+ * @param {texts.TextOptions & import('./server/connect').ServerOptions} options
  */
 async function embed(given, options) {
   const all = texts.readTexts(given, options.file, 'texts');
+  if (options.server) return embedThere(all, options);
   await texts.withModel(options, async ({ model, about }) => {
     const { embeddings, tokens, truncated, timings } = await model.embed(all);
     const rows = rowsOf(embeddings);
@@ -21,8 +23,19 @@ async function embed(given, options) {
         truncated,
         timings,
       });
-    print(all, { rows, tokens, truncated, about });
+    print(all, { rows, tokens, truncated, line: texts.modelLine(about) });
   });
+}
+
+/**
+ * @param {string[]} all
+ * @param {texts.TextOptions & import('./server/connect').ServerOptions} options
+ */
+async function embedThere(all, options) {
+  const there = require('./server/texts');
+  const { rows, tokens, truncated, about } = await there.embed(all, options);
+  if (options.json) return texts.printJsonLine({ model: about, embeddings: plainRows(rows), tokens, truncated });
+  print(all, { rows, tokens, truncated, line: there.modelLine(about) });
 }
 
 /**
@@ -44,10 +57,10 @@ function* plainRows(rows) {
  * @param {Float32Array[]} result.rows
  * @param {number[]} result.tokens
  * @param {boolean[]} result.truncated
- * @param {texts.ModelReport} result.about
+ * @param {string} result.line about the model
  */
-function print(all, { rows, tokens, truncated, about }) {
-  console.log(texts.modelLine(about));
+function print(all, { rows, tokens, truncated, line }) {
+  console.log(line);
   const width = tokens.reduce((most, count) => Math.max(most, count), 0).toString().length;
   all.forEach((text, i) => {
     const first = Array.from(rows[i].subarray(0, kShown), (value) => value.toFixed(4).padStart(7)).join(' ');
@@ -65,6 +78,7 @@ function addEmbed(program) {
     .description('turn texts into vectors of their meaning')
     .argument('[texts...]', 'the texts')
     .action(embed);
+  addServerOptions(command);
   texts.addTextOptions(command, 'texts, one a line (- for stdin)');
 }
 

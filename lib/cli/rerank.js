@@ -1,8 +1,8 @@
 // `switchyard rerank QUERY TEXT..`: texts by how well they answer a query. A cross-encoder reads the query and a text
 // together; with an encoder it is the cosine of their vectors, which the report says.
 'use strict';
-const Table = require('cli-table3');
 const { invalid } = require('../core');
+const { addServerOptions } = require('./server/connect');
 const texts = require('./texts');
 
 /** @typedef {{ index: number, score: number }} Ranked */
@@ -19,20 +19,40 @@ function parseTop(text) {
 /**
  * @param {string|undefined} query
  * @param {string[]} given
- * @param {texts.TextOptions & { top?: number }} options
+ * @param {texts.TextOptions & import('./server/connect').ServerOptions & { top?: number }} options
  */
 async function rerank(query, given, options) {
   if (query === undefined) throw invalid('give a query, then the texts that it is to find');
   const all = texts.readTexts(given, options.file, 'the texts that it is to find');
+  if (options.server) {
+    const there = require('./server/texts');
+    const { ranked, by, about } = await there.rerank(query, all, options);
+    print({ query, all, ranked, by, about, line: there.modelLine(about) }, options);
+    return;
+  }
   await texts.withModel(options, async ({ model, about }) => {
     const by = model.kind === 'encoder' ? 'cosine' : 'model';
     const ranked =
       by === 'cosine' ? await byCosine(model, query, all) : await model.rerank(query, all, { topK: all.length });
-    const results = ranked.slice(0, options.top).map(({ index, score }) => ({ index, score, text: all[index] }));
-    if (options.json) return texts.printJsonLine({ model: about, query, by, results });
-    console.log(`${texts.modelLine(about)}; by ${kMeasures[by]}`);
-    console.log(tableOf(results));
+    print({ query, all, ranked, by, about, line: texts.modelLine(about) }, options);
   });
+}
+
+/**
+ * @param {object} found
+ * @param {string} found.query
+ * @param {string[]} found.all
+ * @param {Ranked[]} found.ranked
+ * @param {keyof typeof kMeasures} found.by
+ * @param {object} found.about the model
+ * @param {string} found.line the same in words
+ * @param {{ top?: number, json?: boolean }} options
+ */
+function print({ query, all, ranked, by, about, line }, { top, json }) {
+  const results = ranked.slice(0, top).map(({ index, score }) => ({ index, score, text: all[index] }));
+  if (json) return texts.printJsonLine({ model: about, query, by, results });
+  console.log(`${line}; by ${kMeasures[by]}`);
+  console.log(tableOf(results));
 }
 
 /**
@@ -70,6 +90,7 @@ function cosine(a, b) {
 
 /** @param {{ index: number, score: number, text: string }[]} results */
 function tableOf(results) {
+  const Table = require('cli-table3');
   const table = new Table({
     head: ['', 'score', 'text', 'line'],
     colAligns: ['right', 'right', 'left', 'right'],
@@ -90,6 +111,7 @@ function addRerank(program) {
     .argument('[texts...]', 'the texts')
     .option('--top <count>', 'print the best so many alone', parseTop)
     .action(rerank);
+  addServerOptions(command);
   texts.addTextOptions(command, 'the texts, one a line (- for stdin)');
 }
 

@@ -5,13 +5,15 @@ const path = require('node:path');
 const { InvalidArgumentError } = require('commander');
 const { invalid, show, kBackends, nowMs } = require('../core');
 const { makeJob, describeShapes } = require('./inputs');
+const { addServerOptions } = require('./server/connect');
 
-/** @typedef {import('../service/workload').RequestedWorkload} Job with `params` where it has some */
+/** @typedef {import('../exchange/workload').RequestedWorkload} Job with `params` where it has some */
 /** @typedef {import('../index').RunResult & Partial<import('../index').GPUResult>} Result */
 /**
  * @typedef {object} Options
  * @property {number[]} [shape]
  * @property {string} [file]
+ * @property {URL} [server]
  * @property {object} [params]
  * @property {URL} [url]
  * @property {boolean} [local]
@@ -80,8 +82,7 @@ function parseCount(min, max) {
  * @param {string} file - for stdin
  */
 function readFile(file) {
-  const { parseJson } = require('../service');
-  const { readWorkload } = require('../service');
+  const { parseJson, readWorkload } = require('../exchange');
   const bytes = fs.readFileSync(file === '-' ? 0 : file);
   const { workload, options } = readWorkload(parseJson(bytes, file === '-' ? 'stdin' : path.basename(file)), undefined);
   return { workload, options };
@@ -177,6 +178,9 @@ async function local({ device = 'auto', timeout }) {
  * @param {object} jobOptions
  */
 async function chooseRunner(options, jobOptions) {
+  if (options.server && (options.local || options.url))
+    throw invalid(`--server and ${options.local ? '--local' : '--url'} exclude each other`);
+  if (options.server) return require('./server/run').runner(/** @type {any} */ (options), jobOptions);
   if (options.local && options.url) throw invalid('--local and --url exclude each other');
   if (options.local) return local(options);
   const { answers } = require('./client');
@@ -253,6 +257,8 @@ function print({ workload, shape, where, result, outputs, roundTrip, repeated })
  * @param {Options} options
  */
 async function run(type, options) {
+  const { server, file } = options;
+  if (server && file?.endsWith('.jsonl')) return require('./server/run').runLines(file, /** @type {any} */ (options));
   const { workload, jobOptions, shape } = prepare(type, options);
   if (options.out !== undefined && workload.type !== 'render')
     throw invalid(`--out writes a picture, but ${show(workload.type)} gives none: render does`);
@@ -286,12 +292,12 @@ async function run(type, options) {
 
 /** @param {import('commander').Command} program */
 function addRun(program) {
-  program
+  const command = program
     .command('run')
     .description('run a workload on a running server, or in this process where there is none')
     .argument('[workload]', 'its type: normalize, matmul, attention ...')
     .option('--shape <extents>', 'random inputs of this shape', parseShape)
-    .option('--file <file>', 'a workload with its inputs, as JSON (- for stdin)')
+    .option('--file <file>', 'a workload with its inputs, as JSON (- for stdin); with --server also .jsonl, one a line')
     .option('--params <json>', `its parameters, '{"k":5}' for example`, parseParams)
     .option('--url <url>', 'the server (default: the one on PORT, if it answers)', parseUrl)
     .option('--local', 'run in this process')
@@ -306,6 +312,7 @@ function addRun(program) {
       `\nShapes (any for the others):\n${describeShapes()}\n\nExit codes: 0 it ran, 1 it failed, 2 wrong usage.`,
     )
     .action(run);
+  addServerOptions(command);
 }
 
 module.exports = { addRun };

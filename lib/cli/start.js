@@ -2,7 +2,7 @@
 'use strict';
 const { Option } = require('commander');
 const { kSettings, defaultText } = require('../config');
-const { invalid, show } = require('../core');
+const { useConfig } = require('./use-config');
 
 /** @typedef {import('../config/settings').Setting} Setting */
 
@@ -15,20 +15,6 @@ function makeOption({ flag, what, env, kind, ...rest }) {
     /** @type {string} */ (flag),
     `${what} (${env ? `${env[0]}, else ${otherwise}` : otherwise})`,
   ).argParser(kind.flag);
-}
-
-/**
- * The workers, and every part that opens devices, read the same file.
- * @param {string} file
- */
-function useConfig(file) {
-  const path = require('node:path').resolve(file);
-  try {
-    require('node:fs').accessSync(path, require('node:fs').constants.R_OK);
-  } catch (error) {
-    throw invalid(`--config is ${show(file)}, but must be a file that can be read (${error.code})`);
-  }
-  process.env.SWITCHYARD_CONFIG = path;
 }
 
 /** @param {{ json?: boolean, config?: string } & Record<string, unknown>} given */

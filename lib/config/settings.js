@@ -4,6 +4,7 @@
 const os = require('node:os');
 const { kBackends } = require('../core');
 const { checkRows } = require('./check-rows');
+const { kDoorRows } = require('./door-settings');
 const { kServiceRows } = require('./service-settings');
 const {
   boolean,
@@ -301,6 +302,7 @@ const kRows = {
     what: 'the Vulkan backend',
   },
   ...kServiceRows,
+  ...kDoorRows,
 };
 
 const kSettings = checkRows(kRows);

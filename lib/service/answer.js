@@ -1,63 +1,23 @@
 // From a result to the bytes of a response: JSON in pieces, so that a large one doesn't hold the event loop, or binary.
 'use strict';
-const { setImmediate } = require('node:timers/promises');
-const { encodeFrame, encodeTensorFrame, kType } = require('./frame');
-const { numbersText } = require('./tensors');
+const {
+  encodeFrame,
+  encodeTensorFrame,
+  fieldsOf,
+  inParts,
+  inTurns,
+  kPiece,
+  kType,
+  tensorPieces,
+} = require('../exchange');
 const { encodePNG } = require('../program');
 
 /** @typedef {import('./delivery').Delivery} Delivery */
 /** @typedef {import('../index').Tensor} Tensor */
-/** @typedef {{ outputs: Record<string, Tensor> } & Partial<Omit<import('../index').GPUResult, 'outputs'>>} Result */
+/** @typedef {import('../exchange/turn').Result} Result */
 
-const kPiece = 16384; // numbers
-const kBase64Piece = 48 * 1024; // bytes, a multiple of 3
 const kPng = 'image/png';
 const kOnePiece = 256 * 1024; // bytes
-const kFields = [
-  'workloadId',
-  'contextId',
-  'workerId',
-  'contextType',
-  'deviceName',
-  'cached',
-  'batchSize',
-  'attempts',
-  'parts',
-  'timings',
-];
-
-/**
- * The fields of the interface, and no others.
- * @param {Result} result
- */
-function fieldsOf(result) {
-  /** @type {Record<string, unknown>} */
-  const all = result;
-  return Object.fromEntries(kFields.filter((name) => all[name] !== undefined).map((name) => [name, all[name]]));
-}
-
-/**
- * @param {Tensor} tensor
- * @param {'base64'|undefined} encoding
- * @returns {Generator<string>}
- */
-function* tensorPieces(tensor, encoding) {
-  const { data, shape, dtype } = tensor;
-  if (encoding) {
-    yield '{"data":"';
-    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    for (let at = 0; at < bytes.length; at += kBase64Piece)
-      yield bytes.toString('base64', at, Math.min(at + kBase64Piece, bytes.length));
-    yield `",${JSON.stringify({ encoding, shape, dtype }).slice(1)}`;
-    return;
-  }
-  yield '{"data":[';
-  for (let at = 0; at < data.length; at += kPiece) {
-    const text = numbersText(tensor, at, Math.min(at + kPiece, data.length));
-    yield at ? `,${text}` : text;
-  }
-  yield `],${JSON.stringify({ shape, dtype }).slice(1)}`;
-}
 
 /**
  * @param {Result} result
@@ -74,31 +34,6 @@ function* jsonPieces(result, encoding) {
   }
   const rest = JSON.stringify(fieldsOf(result)).slice(1);
   yield rest === '}' ? '}}\n' : `},${rest}\n`;
-}
-
-/**
- * The pieces joined to strings of some size, with a turn of the event loop after each.
- * @param {Iterable<string>} pieces
- */
-async function* inTurns(pieces) {
-  let text = '';
-  for (const piece of pieces) {
-    text += piece;
-    if (text.length < 65536) continue;
-    yield text;
-    text = '';
-    await setImmediate();
-  }
-  if (text) yield text;
-}
-
-/**
- * Of large memory a part at a time, so that how much the client has taken is known.
- * @param {Iterable<Uint8Array>} pieces
- */
-function* inParts(pieces) {
-  for (const piece of pieces)
-    for (let at = 0; at < piece.length; at += kOnePiece) yield piece.subarray(at, at + kOnePiece);
 }
 
 /**
@@ -145,6 +80,15 @@ function sendBytes(reply, delivery, pieces) {
 }
 
 /**
+ * @param {import('fastify').FastifyReply} reply
+ * @param {Delivery} delivery
+ * @param {AsyncIterable<string>} pieces of JSON
+ */
+function sendText(reply, delivery, pieces) {
+  return sendPieces(reply.type('application/json; charset=utf-8'), delivery, pieces);
+}
+
+/**
  * A tensor by itself, as PUT /v1/tensors/<name> takes it.
  * @param {import('fastify').FastifyReply} reply
  * @param {Delivery} delivery
@@ -186,4 +130,4 @@ function wantsBinary(accept = '', binaryRequest = false) {
   return binaryRequest && !accept.includes('application/json');
 }
 
-module.exports = { sendJson, sendBinary, sendTensor, sendPicture, wantsBinary, wantsPicture };
+module.exports = { sendBytes, sendText, sendJson, sendBinary, sendTensor, sendPicture, wantsBinary, wantsPicture };

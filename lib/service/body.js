@@ -1,7 +1,7 @@
 // Request bodies: copied as they arrive into one buffer, with a bound for each and one for all of a worker together.
 'use strict';
+const { HttpError, badRequest } = require('../exchange');
 const { releaseMemory } = require('../call');
-const { HttpError, badRequest } = require('./http-error');
 
 const kFirst = 64 * 1024;
 // Each chunk costs some microseconds however small it is: after so many they must have so many bytes on average.

@@ -3,6 +3,11 @@
 'use strict';
 const health = require('./health');
 const { putTensor, getTensor, deleteTensor } = require('./named');
+const { postEmbeddings, postRerank } = require('./compatible');
+const { postMcp } = require('./mcp');
+const { getOpenApi } = require('./openapi');
+const { openSocket } = require('./open-socket');
+const { postRpc } = require('./post-rpc');
 const { runWorkload } = require('./run-workload');
 
 /**
@@ -11,8 +16,11 @@ const { runWorkload } = require('./run-workload');
  * @property {import('./server').Manager} manager
  * @property {import('./server').State} state
  * @property {import('../core/log').Logger} logger
- * @property {import('./caps').Config} config
- * @property {import('./gate').Gate} gate
+ * @property {import('../exchange/caps').Config & Pick<import('../config/config').HttpConfig, 'answerTimeout'>} config
+ * @property {import('../exchange/gate').Gate} gate
+ * @property {import('../rpc').Dispatcher} dispatcher of methods, for the doors that read calls by themselves
+ * @property {import('../rpc/json-rpc').JsonRpc} rpc
+ * @property {import('./sockets').Sockets} sockets
  */
 /** @typedef {import('fastify').FastifyRequest} Request */
 /** @typedef {import('fastify').FastifyReply} Reply */
@@ -20,6 +28,8 @@ const { runWorkload } = require('./run-workload');
 /**
  * @typedef {object} Endpoint
  * @property {'GET'|'POST'|'PUT'|'DELETE'} method GET: HEAD, too
+ * @property {'open'|'methods'|'read'|'write'} [scope] that a caller needs (`read`); `open`: nobody has to be known;
+ *   `methods`: each method that is called says it, and is charged for by itself
  * @property {string} path as people read it; what stands in <> is a parameter of that name
  * @property {'whole'|'streamed'} [body] of a POST or PUT, whether the handler gets it read
  * @property {string} what one line for the page at GET /
@@ -38,10 +48,61 @@ const kEndpoints = [
     handler: runWorkload,
   },
   {
+    method: 'POST',
+    path: '/rpc',
+    what: 'JSON-RPC 2.0: calls of methods, alone or in batches (docs/rpc.md)',
+    docs: 'JSON-RPC 2.0: calls of methods, alone or in batches ([rpc.md](rpc.md))',
+    scope: 'methods',
+    body: 'whole',
+    handler: postRpc,
+  },
+  {
+    method: 'POST',
+    path: '/mcp',
+    what: 'the Model Context Protocol, for agents: the methods of /rpc as tools (docs/rpc.md)',
+    docs: 'the Model Context Protocol, for agents: the methods of `/rpc` as tools ([rpc.md](rpc.md))',
+    scope: 'methods',
+    body: 'whole',
+    handler: postMcp,
+  },
+  {
+    method: 'POST',
+    path: '/v1/embeddings',
+    what: "vectors of texts, as OpenAI's clients ask for them (docs/rpc.md)",
+    docs: "vectors of texts, as OpenAI's clients ask for them ([rpc.md](rpc.md))",
+    scope: 'methods',
+    body: 'whole',
+    handler: postEmbeddings,
+  },
+  {
+    method: 'POST',
+    path: '/v1/rerank',
+    what: "documents in the order of a query, as Cohere's and Jina's clients ask for it (docs/rpc.md)",
+    docs: "documents in the order of a query, as Cohere's and Jina's clients ask for it ([rpc.md](rpc.md))",
+    scope: 'methods',
+    body: 'whole',
+    handler: postRerank,
+  },
+  {
+    method: 'GET',
+    path: '/ws',
+    what: 'a WebSocket: JSON-RPC 2.0 as text or in binary frames (docs/rpc.md)',
+    docs: 'a WebSocket: JSON-RPC 2.0 as text or in binary frames ([rpc.md](rpc.md))',
+    scope: 'methods',
+    handler: openSocket,
+  },
+  {
+    method: 'GET',
+    path: '/openapi.json',
+    what: 'the methods of /rpc and these endpoints, as OpenAPI 3.1 has them',
+    handler: getOpenApi,
+  },
+  {
     method: 'PUT',
     path: '/v1/tensors/<name>',
     what: 'publishes a tensor (application/octet-stream): an input { "ref": name } of any job (docs/http.md)',
     docs: 'publishes a tensor under a name, or swaps it: `{ name, version }`',
+    scope: 'write',
     body: 'streamed',
     handler: putTensor,
   },
@@ -55,6 +116,7 @@ const kEndpoints = [
     method: 'DELETE',
     path: '/v1/tensors/<name>',
     what: 'takes the name away: 204',
+    scope: 'write',
     handler: deleteTensor,
   },
   {
@@ -66,10 +128,11 @@ const kEndpoints = [
       ({ manager }) =>
       async () => ({ contexts: manager.contexts() }),
   },
-  { method: 'GET', path: '/health/live', what: '200 while the process turns', handler: health.live },
+  { method: 'GET', path: '/health/live', scope: 'open', what: '200 while the process turns', handler: health.live },
   {
     method: 'GET',
     path: '/health/ready',
+    scope: 'open',
     what: '200 while jobs are taken',
     docs: '200 while jobs are taken; 503 with `status` `starting`, `draining` or `down`',
     handler: health.ready,
@@ -77,6 +140,7 @@ const kEndpoints = [
   {
     method: 'GET',
     path: '/health/gpu',
+    scope: 'open',
     what: '200 while a context passes its self-test; ?require=cuda asks for a kind',
     docs:
       '200 with `ageMs` while a context passed its self-test; `?require=cuda`, `vulkan` or `cpu` asks for a kind; ' +
@@ -86,6 +150,7 @@ const kEndpoints = [
   {
     method: 'GET',
     path: '/health/cluster',
+    scope: 'open',
     what: 'workers, contexts and the queue',
     docs: 'workers, contexts and the queue; 503 where no context can take a job',
     handler: health.cluster,

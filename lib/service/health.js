@@ -2,8 +2,8 @@
 // cluster is.
 'use strict';
 const { setTimeout, clearTimeout } = require('node:timers');
+const { HttpError, badRequest } = require('../exchange');
 const { kBackends } = require('../core');
-const { HttpError, badRequest } = require('./http-error');
 const { checkQuery } = require('./query');
 
 /** @typedef {import('./server').Manager} Manager */

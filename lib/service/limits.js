@@ -1,7 +1,7 @@
 // What a connection may do before there is a request: how long, how many, how large; and the answer to bytes that are
 // no HTTP.
 'use strict';
-const { HttpError, describeFailure } = require('./http-error');
+const { HttpError, describeFailure } = require('../exchange');
 
 /** @typedef {import('node:net').Socket} Socket */
 
@@ -123,4 +123,14 @@ function linger(request, response) {
   });
 }
 
-module.exports = { serverOptions, limitConnections, checkHeaders, linger };
+/**
+ * @param {import('node:http').ServerResponse} response
+ * @param {HttpError} error
+ */
+function answerAndEnd(response, error) {
+  const { status, headers, body } = describeFailure(error);
+  const type = { 'content-type': 'application/json; charset=utf-8' };
+  response.writeHead(status, { ...type, connection: 'close', ...headers }).end(`${JSON.stringify(body)}\n`);
+}
+
+module.exports = { answerAndEnd, serverOptions, limitConnections, checkHeaders, linger };

@@ -1,11 +1,11 @@
 // PUT, GET and DELETE /v1/tensors/<name>: the named tensors of the cluster.
 'use strict';
+const { answerWish, badRequest } = require('../exchange');
 const { sendTensor } = require('./answer');
 const { discard, readInto } = require('./body');
-const { answerWish } = require('./caps');
+const { clientName } = require('./caller');
 const { Delivery } = require('./delivery');
 const { signalOf } = require('./gone');
-const { badRequest } = require('./http-error');
 const { checkQuery } = require('./query');
 const { Upload } = require('./upload');
 const { checkFreeName, checkTensorName } = require('../call');
@@ -63,10 +63,10 @@ function getTensor({ manager, config, gate }) {
   return async (request, reply) => {
     const delivery = new Delivery(reply, config.answerTimeout);
     const tensor = await manager.lookup(nameOf(request, checkTensorName));
-    /** @type {import('./gate').Pass|undefined} */
+    /** @type {import('../exchange/gate').Pass|undefined} */
     let pass;
     try {
-      const wish = answerWish(tensor.data.byteLength, request.ip, config);
+      const wish = answerWish(tensor.data.byteLength, clientName(request), config);
       if (wish) pass = await gate.enter(wish, signalOf(reply));
     } catch (error) {
       tensor.release();

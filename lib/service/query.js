@@ -1,6 +1,6 @@
 // What stands behind the question mark of a request's address.
 'use strict';
-const { badRequest } = require('./http-error');
+const { badRequest } = require('../exchange');
 
 /**
  * @param {unknown} given as the request has it

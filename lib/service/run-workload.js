@@ -1,17 +1,13 @@
 // POST /v1/workloads: from a request's body to a job, and from its result to the answer.
 'use strict';
-const { badRequest } = require('./http-error');
-const { parseJson } = require('./json');
-const { kType, decodeFrame } = require('./frame');
-const { readWorkload } = require('./workload');
+const { badRequest, parseJson, kType, decodeFrame, readWorkload, runInTurn, openReferences } = require('../exchange');
 const { sendJson, sendBinary, sendPicture, wantsBinary, wantsPicture } = require('./answer');
-const { timeoutOf, wishOf } = require('./caps');
+const { callerOf, clientName } = require('./caller');
 const { Delivery } = require('./delivery');
 const { signalOf } = require('./gone');
 const { checkQuery } = require('./query');
-const { openReferences } = require('./references');
 const { releaseOutputs } = require('../call');
-const { GPUError, nowMs } = require('../core');
+const { GPUError } = require('../core');
 
 /** @typedef {import('fastify').FastifyReply} Reply */
 /** @typedef {import('./server').NamedRequest} NamedRequest */
@@ -50,43 +46,6 @@ async function send(reply, delivery, result, { binary, accept, encoding }) {
     : sendJson(reply, delivery, result, encoding);
 }
 
-/** @param {{ state: string }} context */
-function canRunJobs({ state }) {
-  return state === 'idle' || state === 'busy';
-}
-
-/**
- * Runs a job once there is room for it and for its answer.
- * @param {import('./endpoints').Parts} parts
- * @param {ReturnType<typeof parse>} request
- * @param {string} address of the client
- * @param {AbortSignal} signal
- * @returns {Promise<{ result: import('./answer').Result, pass: import('./gate').Pass|undefined }>} the pass is to be
- *   left once the answer has gone
- */
-async function runInTurn({ manager, config, gate }, { workload, options }, address, signal) {
-  const timeout = timeoutOf(options, config);
-  const wish = wishOf(workload, timeout, address, config, () => manager.contexts().filter(canRunJobs).length);
-  if (!wish) return { result: await manager.executeWorkload(workload, { ...options, signal }), pass: undefined };
-  const began = nowMs();
-  const pass = await gate.enter(wish, signal);
-  const waited = Math.round(nowMs() - began);
-  const left = timeout === Infinity ? {} : { timeout: Math.max(1, timeout - waited) };
-  try {
-    const result = await manager.executeWorkload(workload, { ...options, ...left, signal });
-    pass.endJob();
-    return { result, pass };
-  } catch (error) {
-    // It was told what was left of the time.
-    if (error.code === 'ERR_TIMEOUT' && waited > 0)
-      error.message += `; ${waited} of its ${timeout} ms had gone by before, with other requests`;
-    const leave = () => pass.leave();
-    if (error.released) error.released.then(leave, leave);
-    else leave();
-    throw error;
-  }
-}
-
 /**
  * POST /v1/workloads.
  * @param {import('./endpoints').Parts} parts
@@ -112,7 +71,8 @@ function runWorkload(parts) {
       reply.header('x-workload-id', encodeURIComponent(id));
       /** @type {NamedRequest} */ (request).workloadId = id;
       held = await openReferences(parts.manager, workload, parsed.references);
-      const { result, pass } = await runInTurn(parts, parsed, request.ip, signalOf(reply));
+      const { result, pass } = await runInTurn(parts, parsed, clientName(request), signalOf(reply));
+      callerOf(request).used?.(result.timings?.compute ?? 0);
       logger.debug(
         { workloadId: id, type: workload.type, contextId: result.contextId, ms: result.timings?.total },
         'job completed',

@@ -3,17 +3,19 @@
 'use strict';
 const { setTimeout, clearTimeout } = require('node:timers');
 const { fastify } = require('fastify');
+const { HttpError, badRequest, describeFailure, kType, Gate, doorHere, Room } = require('../exchange');
 const { readServiceConfig } = require('../config');
 const { createLogger, describeError } = require('../core');
-const { HttpError, badRequest, describeFailure } = require('./http-error');
-const { clientOf } = require('./caps');
+const { clientName } = require('./caller');
 const { whenGone } = require('./gone');
 const { Budget, readBody, discard } = require('./body');
-const { kType } = require('./frame');
 const { kEndpoints } = require('./endpoints');
-const { Gate, doorHere } = require('./gate');
-const { Room } = require('./room');
 const { addHome } = require('./home');
+const { Access, readTls } = require('./access');
+const { makeRpcServer } = require('./rpc-server');
+const { Sockets } = require('./sockets');
+const { addAccess } = require('./let-in');
+const { Dispatcher, jsonRpc, makeParts, mcp } = require('../rpc');
 const { serverOptions, limitConnections, checkHeaders, linger } = require('./limits');
 
 /** @typedef {import('../core/log').Logger} Logger */
@@ -21,7 +23,7 @@ const { serverOptions, limitConnections, checkHeaders, linger } = require('./lim
 /** @typedef {import('fastify').FastifyRequest} Request */
 /** @typedef {import('fastify').FastifyReply} Reply */
 /** @typedef {Request & { workloadId?: string }} NamedRequest */
-/** @typedef {import('./http-error').Thrown} Thrown */
+/** @typedef {import('../exchange/http-error').Thrown} Thrown */
 /**
  * @typedef {object} Health
  * @property {'ok'|'degraded'|'down'} status
@@ -36,7 +38,7 @@ const { serverOptions, limitConnections, checkHeaders, linger } = require('./lim
  * What the service needs of a manager.
  * @typedef {object} Manager
  * @property {Promise<unknown>} ready
- * @property {(workload: any, options?: any) => Promise<import('./answer').Result>} executeWorkload checks them itself
+ * @property {import('../exchange/turn').Runner['executeWorkload']} executeWorkload
  * @property {() => { state: string }[]} contexts
  * @property {() => Promise<Health>} health
  * @property {() => Promise<string>} prometheus
@@ -44,10 +46,11 @@ const { serverOptions, limitConnections, checkHeaders, linger } = require('./lim
  * @property {import('../index').GPUClusterManager['lookup']} lookup
  * @property {import('../index').GPUClusterManager['unpublish']} unpublish
  */
-/** @typedef {{ ready: boolean, draining: boolean, jobs: number, onIdle: (() => void)|undefined }} State */
+/** @typedef {{ ready: boolean, draining: boolean, jobs: number, onIdle: (() => void)|undefined, onDrain:
+ *   Set<() => void> }} State `onDrain`: what would go on until its client leaves */
 
 // What honest clients are told while they still send: too much, not here, not like that, not now.
-const kEarlyAnswers = new Set([404, 405, 413, 415, 429]);
+const kEarlyAnswers = new Set([401, 403, 404, 405, 413, 415, 429]);
 const kJson = 'application/json';
 // How much all bodies of a worker may take together, and those of one client, in largest bodies.
 const kBodies = 4,
@@ -80,9 +83,9 @@ function checkEncoding(request) {
 /**
  * @param {import('fastify').FastifyInstance} app
  * @param {HttpConfig} config
+ * @param {Budget} budget
  */
-function addParsers(app, { bodyLimit }) {
-  const budget = new Budget(kBodies * bodyLimit, kClientBodies * bodyLimit);
+function addParsers(app, { bodyLimit }, budget) {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     [kJson, kType],
@@ -90,7 +93,7 @@ function addParsers(app, { bodyLimit }) {
       const { headers, routeOptions } = request;
       const length = headers['content-length'];
       const declared = length === undefined ? undefined : Number(length);
-      const options = { limit: bodyLimit, declared, budget: budget.of(clientOf(request.ip)) };
+      const options = { limit: bodyLimit, declared, budget: budget.of(clientName(request)) };
       const { body } = /** @type {{ body?: import('./endpoints').Endpoint['body'] }} */ (routeOptions.config);
       checkEncoding(request);
       if (body === 'whole') return readBody(payload, options);
@@ -193,10 +196,12 @@ function keepOpenForAnswers(app) {
  * more.
  * @param {import('fastify').FastifyInstance} app
  * @param {State} state
+ * @param {Sockets} sockets
  * @param {number} timeout ms
  */
-async function drain(app, state, timeout) {
+async function drain(app, state, sockets, timeout) {
   state.draining = true;
+  for (const end of [...state.onDrain]) end();
   if (state.jobs > 0) {
     await new Promise((resolve) => {
       const timer = setTimeout(resolve, timeout);
@@ -206,19 +211,27 @@ async function drain(app, state, timeout) {
       };
     });
   }
+  await sockets.close(timeout);
   const closed = app.close();
   // Connections that are idle are closed by now; others have a moment for the end of what they read.
   setTimeout(() => app.server.closeAllConnections(), state.jobs > 0 ? 0 : 500).unref();
   await closed;
 }
 
-/** @typedef {import('fastify').FastifyInstance & { drain: () => Promise<void> }} Service */
+/**
+ * What createServer() gives.
+ * @typedef {object} Parts
+ * @property {() => Promise<void>} drain
+ * @property {import('node:http').Server} rpcServer the port of WebSockets alone, not listening yet
+ * @property {Sockets} sockets
+ */
+/** @typedef {import('fastify').FastifyInstance & Parts} Service */
 
 /**
  * @param {Manager} manager
  * @param {HttpConfig & { timeout: number, logLevel: string }} [config]
  * @param {Logger} [logger]
- * @param {import('./gate').Door} [door] to the room that workers share; left out: it has one to itself
+ * @param {import('../exchange/gate').Door} [door] to the room that workers share; left out: it has one to itself
  * @returns {Service}
  */
 function createServer(
@@ -228,7 +241,7 @@ function createServer(
   door = doorHere(new Room(config.answerLimit)),
 ) {
   /** @type {State} */
-  const state = { ready: false, draining: false, jobs: 0, onIdle: undefined };
+  const state = { ready: false, draining: false, jobs: 0, onIdle: undefined, onDrain: new Set() };
   Promise.resolve(manager.ready).then(
     () => {
       state.ready = true;
@@ -236,9 +249,24 @@ function createServer(
     () => {},
   );
   const gate = new Gate(door);
+  const access = new Access(config, logger, gate);
+  const methodParts = makeParts({
+    manager: /** @type {import('../index').GPUClusterManager} */ (/** @type {unknown} */ (manager)),
+    config,
+    logger,
+    gate,
+  });
+  const dispatcher = new Dispatcher(methodParts, () => state.draining);
+  const rpc = new (jsonRpc())(dispatcher, logger);
+  const agents = new (mcp.mcpReceiver())(rpc, { dispatcher, logger });
+  const budget = new Budget(kBodies * config.bodyLimit, kClientBodies * config.bodyLimit);
+  const sockets = new Sockets({ config, logger, budget, receivers: { '': rpc, switchyard: rpc, mcp: agents } });
   const onError = errorHandler(config, logger);
+  const tls = readTls(config);
+  const { http: times, ...options } = serverOptions(config);
   const app = fastify({
-    ...serverOptions(config),
+    ...options,
+    ...(tls ? { https: { ...times, ...tls } } : { http: times }),
     logger: false,
     bodyLimit: config.bodyLimit,
     forceCloseConnections: 'idle',
@@ -247,23 +275,33 @@ function createServer(
     frameworkErrors: onError,
   });
   limitConnections(app.server, config.maxConnections);
-  addParsers(app, config);
+  addAccess(app, access);
+  addParsers(app, config, budget);
   addGate(app, state);
   keepOpenForAnswers(app);
   app.setReplySerializer((payload) => `${JSON.stringify(payload)}\n`);
   app.setErrorHandler(onError);
   app.setNotFoundHandler(refuseUnknown);
   addHome(app, kEndpoints);
-  for (const { method, path, body, handler } of kEndpoints)
+  for (const { method, path, body, scope, handler } of kEndpoints)
     app.route({
       method,
       url: path.replace(/<(\w+)>/g, ':$1'),
-      config: { body },
-      handler: handler({ manager, state, logger, config, gate }),
+      config: { body, scope },
+      handler: handler({ manager, state, logger, config, gate, dispatcher, rpc, sockets }),
     });
+  sockets.attach(app.server, app);
+  const rpcServer = makeRpcServer(app, sockets, config, tls);
+  app.addHook('preClose', async () => {
+    rpcServer.close();
+    await sockets.close(0);
+  });
+  app.addHook('onClose', () => methodParts.close());
   /** @type {Promise<void>|undefined} */
   let drained;
-  app.decorate('drain', () => (drained ??= drain(app, state, config.drainTimeout)));
+  app.decorate('drain', () => (drained ??= drain(app, state, sockets, config.drainTimeout)));
+  app.decorate('rpcServer', rpcServer);
+  app.decorate('sockets', sockets);
   return /** @type {Service} */ (/** @type {unknown} */ (app));
 }
 

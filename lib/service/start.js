@@ -1,17 +1,17 @@
 // The primary of `switchyard start`: forks the workers, says when they are ready, and stops them when it is told to
 // stop.
 'use strict';
-const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const { setTimeout, clearTimeout, setInterval, clearInterval } = require('node:timers');
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
+const { answerDoor, doorHere, Gate, Room } = require('../exchange');
 const { version } = require('../../package.json');
 const { readServiceConfig, managerOptions } = require('../config');
 const { createLogger, describeError, errorText, nowMs } = require('../core');
-const { answerDoor } = require('./gate');
+const { Access, readTls } = require('./access');
 const { curlLine } = require('./home');
-const { Room } = require('./room');
+const { cannotListen, checkPorts, rpcPortOf } = require('./ports');
 
 /** @typedef {import('../config/config').ServiceConfig} ServiceConfig */
 /** @typedef {{ address: string, port: number }} Address */
@@ -20,35 +20,6 @@ const kSameSignalMs = 500;
 const kGraceMs = 5000;
 const kLauncherMs = 250; // between two looks at who has started this process
 const kSignals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
-
-/** @type {Record<string, string>} */
-const kListenProblems = {
-  EADDRINUSE: 'is in use: stop what listens there, or choose another with --port',
-  EACCES: 'may not be used by this user: choose one from 1024 on with --port',
-  EADDRNOTAVAIL: 'cannot be used: this machine does not have that address (--host)',
-  ENOTFOUND: 'cannot be used: nobody knows that host (--host)',
-};
-
-/**
- * @param {ServiceConfig} config
- * @param {string|undefined} code
- */
-function cannotListen({ host, port }, code = 'unknown reason') {
-  return new Error(`port ${port} of ${host} ${kListenProblems[code] ?? `cannot be used (${code})`}`);
-}
-
-/**
- * Before anything is forked: workers that can't listen would be started again and again.
- * @param {ServiceConfig} config
- * @returns {Promise<void>}
- */
-function checkPort(config) {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once('error', (/** @type {NodeJS.ErrnoException} */ error) => reject(cannotListen(config, error.code)));
-    probe.listen({ port: config.port, host: config.host, exclusive: true }, () => probe.close(() => resolve()));
-  });
-}
 
 /**
  * What workers and the addon read from the environment, where something else than the environment said it.
@@ -62,6 +33,31 @@ function prepareEnvironment(config, options) {
 }
 
 /**
+ * What would let in anybody, or nobody, is seen before anything is forked.
+ * @param {ServiceConfig} config
+ * @param {import('../core/log').Logger} logger
+ */
+function checkAccess(config, logger) {
+  readTls(config);
+  return new Access(config, logger, new Gate(doorHere(new Room(config.answerLimit))));
+}
+
+/**
+ * The port of WebSockets, once a worker listens there.
+ * @param {ServiceConfig} config
+ * @returns {Promise<number|undefined>} undefined: there is none
+ */
+function rpcListening(config) {
+  if (rpcPortOf(config) === undefined) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    cluster.on('message', (_, message) => {
+      // It fails where the main port does, which is told there.
+      if (message?.switchyard === 'rpc-port' || message?.switchyard === 'cannot-listen') resolve(message.port);
+    });
+  });
+}
+
+/**
  * The address of the first worker that listens; fails when one says that it can't.
  * @param {ServiceConfig} config
  * @returns {Promise<Address>}
@@ -70,7 +66,8 @@ function listening(config) {
   return new Promise((resolve, reject) => {
     cluster.once('listening', (_, address) => resolve(/** @type {Address} */ (address)));
     cluster.on('message', (_, message) => {
-      if (message?.switchyard === 'cannot-listen') reject(cannotListen(config, message.code));
+      if (message?.switchyard === 'cannot-listen')
+        reject(cannotListen(config, message.port ?? config.port, message.code));
     });
   });
 }
@@ -93,8 +90,11 @@ function serveRoom(config, onPeakOver) {
   cluster.on('disconnect', (worker) => room.forget(worker.id));
 }
 
-/** @param {Address} address as a client of this machine writes it */
-function urlOf({ address, port }) {
+/**
+ * @param {Address} address as a client of this machine writes it
+ * @param {string} scheme
+ */
+function urlOf({ address, port }, scheme) {
   const host =
     !address || address === '0.0.0.0'
       ? '127.0.0.1'
@@ -103,7 +103,7 @@ function urlOf({ address, port }) {
         : address.includes(':')
           ? `[${address}]`
           : address;
-  return `http://${host}:${port}`;
+  return `${scheme}://${host}:${port}`;
 }
 
 /**
@@ -124,11 +124,15 @@ function devicesOf(contexts) {
 /**
  * @param {ServiceConfig} config
  * @param {Address} address
+ * @param {number|undefined} rpcPort
  * @param {import('./server').Health['contexts']} contexts
  */
-function describeReady(config, address, contexts) {
+function describeReady(config, address, rpcPort, contexts) {
+  const tls = config.tlsCert === undefined ? '' : 's';
   return {
-    url: urlOf(address),
+    url: urlOf(address, `http${tls}`),
+    rpcUrl:
+      rpcPort === undefined ? `${urlOf(address, `ws${tls}`)}/ws` : urlOf({ ...address, port: rpcPort }, `ws${tls}`),
     host: config.host,
     port: address.port,
     workers: config.workers,
@@ -138,7 +142,7 @@ function describeReady(config, address, contexts) {
 }
 
 /** @param {ReturnType<typeof describeReady>} ready */
-function readyText({ url, host, workers, contexts, devices }) {
+function readyText({ url, rpcUrl, host, workers, contexts, devices }) {
   const count = (/** @type {number} */ number, /** @type {string} */ what) =>
     `${number} ${what}${number === 1 ? '' : 's'}`;
   const everywhere = host === '0.0.0.0' || host === '::' ? ', reachable from everywhere' : '';
@@ -150,6 +154,7 @@ function readyText({ url, host, workers, contexts, devices }) {
   return [
     `switchyard ${version} is ready at ${url} (${size}${everywhere})`,
     ...lines,
+    `  WebSocket  ${rpcUrl}`,
     '',
     'Try:',
     `  ${curlLine(url)}`,
@@ -256,10 +261,12 @@ async function stop(manager, config, logger, exitCode) {
 async function start(options = {}, { json = false } = {}) {
   const config = readServiceConfig(options);
   const logger = createLogger(config, { worker: 0 });
-  await checkPort(config);
+  checkAccess(config, logger);
+  await checkPorts(config);
   prepareEnvironment(config, options);
   const address = listening(config);
   address.catch(() => {}); // it is waited for below
+  const rpc = rpcListening(config);
   // Workers accept connections themselves: one that the primary hands to a worker that is just dying would hang for
   // ever.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
@@ -286,8 +293,8 @@ async function start(options = {}, { json = false } = {}) {
     stop(manager, config, logger, 0);
   });
   try {
-    const [first] = await Promise.all([address, manager.ready]);
-    const ready = describeReady(config, first, (await manager.health()).contexts);
+    const [first, rpcPort] = await Promise.all([address, rpc, manager.ready]);
+    const ready = describeReady(config, first, rpcPort, (await manager.health()).contexts);
     process.stdout.write(json ? `${JSON.stringify(ready)}\n` : readyText(ready));
     logger.info({ workers: ready.workers, contexts: ready.contexts }, 'ready');
   } catch (error) {

@@ -1,11 +1,18 @@
 // The body of PUT /v1/tensors/<name>: a frame with one tensor, whose bytes go straight into shared memory as they
 // arrive.
 'use strict';
+const {
+  kPrefix,
+  kMaxHeader,
+  aligned,
+  readPrefix,
+  readHeader,
+  tooShort,
+  badRequest,
+  isObject,
+  checkPlaced,
+} = require('../exchange');
 const { Body, refuseCrumbs, tooLarge } = require('./body');
-const { kPrefix, kMaxHeader, aligned, readPrefix, readHeader, tooShort } = require('./frame');
-const { badRequest } = require('./http-error');
-const { isObject } = require('./json');
-const { checkPlaced } = require('./tensors');
 const { createSharedTensor, bytesOf } = require('../call');
 const { invalid, show, refuseUnknownKeys } = require('../core');
 

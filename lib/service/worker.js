@@ -1,10 +1,11 @@
 // A worker of `switchyard start`: a manager and the HTTP service over it. The primary tells it when to stop.
 'use strict';
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
+const { doorToPrimary } = require('../exchange');
+const { rpcPortOf } = require('./ports');
 const gpu = require('../index');
 const { readServiceConfig, managerOptions } = require('../config');
 const { createLogger, describeError } = require('../core');
-const { doorToPrimary } = require('./gate');
 const { createServer } = require('./server');
 
 // What the command line said; the environment and the config file are read again, and say the same as to the primary.
@@ -31,10 +32,26 @@ async function leave() {
 process.on('SIGINT', () => {});
 process.once('SIGTERM', leave);
 process.on('message', (/** @type {{ switchyard?: string }|undefined} */ message) => {
-  if (message?.switchyard === 'entered') door.onMessage(/** @type {import('./gate').Message} */ (message));
+  if (message?.switchyard === 'entered' || message?.switchyard === 'charged')
+    door.onMessage(/** @type {import('../exchange/gate').Message} */ (message));
   if (message?.switchyard === 'drain') app.drain().then(() => tell({ switchyard: 'drained' }));
 });
-app.listen({ port: config.port, host: config.host }).catch((error) => {
+
+/** The port of WebSockets after the main one, so that the primary knows which address is which. */
+async function listen() {
+  const { host, port } = config;
+  await app.listen({ port, host });
+  const rpcPort = rpcPortOf(config);
+  if (rpcPort === undefined) return;
+  const { rpcServer } = app;
+  await new Promise((resolve, reject) => {
+    rpcServer.once('error', reject).listen({ port: rpcPort, host }, () => resolve(undefined));
+  });
+  const address = rpcServer.address();
+  if (address !== null && typeof address === 'object') tell({ switchyard: 'rpc-port', port: address.port });
+}
+
+listen().catch((error) => {
   logger.error(describeError(error), 'the server cannot listen');
-  tell({ switchyard: 'cannot-listen', code: error.code });
+  tell({ switchyard: 'cannot-listen', code: error.code, port: error.port });
 });

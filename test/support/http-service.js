@@ -1,6 +1,7 @@
 // What the tests of the HTTP service share: a manager that only pretends, a server on a free port, raw and ordinary
 // requests.
 'use strict';
+const { EventEmitter } = require('node:events');
 const http = require('node:http');
 const net = require('node:net');
 const { createServer } = require('../../lib/service/server');
@@ -96,6 +97,13 @@ function fakeManager() {
     },
   };
   return manager;
+}
+
+/** One that has events, too. */
+function emittingManager() {
+  const emitter = new EventEmitter();
+  const [on, off, emit] = ['on', 'off', 'emit'].map((name) => emitter[name].bind(emitter));
+  return Object.assign(fakeManager(), { on, off, emit });
 }
 
 /** A server on a free port; `settings` are a config's, which may be smaller here than a user may set them. */
@@ -201,4 +209,18 @@ function readFrame(bytes) {
   };
 }
 
-module.exports = { kSmall, kMB, startServer, useServer, request, post, raw, frame, readFrame, failed, wait, until };
+module.exports = {
+  kSmall,
+  kMB,
+  emittingManager,
+  startServer,
+  useServer,
+  request,
+  post,
+  raw,
+  frame,
+  readFrame,
+  failed,
+  wait,
+  until,
+};

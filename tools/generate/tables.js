@@ -5,6 +5,7 @@ const { rows } = require('../../bench/kit/rows');
 const { defaultText } = require('../../lib/config');
 const { kEndpoints } = require('../../lib/service/endpoints');
 const { table } = require('./blocks');
+const { methodsText, remediesTable } = require('./rpc');
 
 /** @typedef {import('./facts').Facts} Facts */
 /** @typedef {Facts['settings'][number]} Setting */
@@ -148,6 +149,8 @@ function makeTables(facts) {
     'settings-keys': () => settingsByKey(facts),
     errors: () => errorsTable(facts),
     endpoints: () => endpointsTable(),
+    methods: methodsText,
+    remedies: () => remediesTable(facts),
     metrics: () => metricsTable(facts),
     figures: () => figuresTable(facts),
     gpu: gpuTable,

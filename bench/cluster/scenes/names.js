@@ -6,7 +6,7 @@ const net = require('node:net');
 const path = require('node:path');
 const { fork } = require('node:child_process');
 const { once } = require('node:events');
-const { encodeHead, encodeTensorFrame } = require('../../../lib/service/frame');
+const { encodeHead, encodeTensorFrame } = require('../../../lib/exchange/frame');
 const { median, sleep, timeEach } = require('../../stats');
 
 const kWidth = 384;

@@ -2,7 +2,7 @@
 'use strict';
 const http = require('node:http');
 const net = require('node:net');
-const { encodeFrame } = require('../../../lib/service');
+const { encodeFrame } = require('../../../lib/exchange');
 
 const kFrom = '127.0.0.7';
 const kRows = 3000,

@@ -1,7 +1,7 @@
 // Long jobs of one client, more than there are contexts: PageRanks that never converge. The others' jobs go on.
 'use strict';
 const { request } = require('./service');
-const { encodeFrame } = require('../../../lib/service');
+const { encodeFrame } = require('../../../lib/exchange');
 
 const kFrom = '127.0.0.8';
 const kNodes = 200_000,

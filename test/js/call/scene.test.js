@@ -2,7 +2,7 @@
 'use strict';
 const { specs } = require('../../../lib/call/encode');
 const { sceneWorkload, publicType, sceneNames } = require('../../../lib/call/scene');
-const { readWorkload } = require('../../../lib/service/workload');
+const { readWorkload } = require('../../../lib/exchange/workload');
 const { sendPicture, wantsPicture } = require('../../../lib/service/answer');
 
 const spec = {

@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const http = require('node:http');
 const net = require('node:net');
 const { spawn, spawnSync } = require('node:child_process');
+const WebSocket = require('ws');
 const { inRoot, cliProgram } = require('../../support/paths');
 
 const env = { ...process.env, LOG_LEVEL: 'warn', GPU_CONTEXTS_PER_WORKER: '1' };
@@ -76,6 +77,7 @@ afterAll(async () => {
 test('it says where it is, with which workers and devices', () => {
   expect(service.ready).toMatchObject({
     url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    rpcUrl: expect.stringMatching(/^ws:\/\/127\.0\.0\.1:\d+$/),
     host: '127.0.0.1',
     workers: 2,
     contexts: 2,
@@ -98,6 +100,36 @@ test('every endpoint answers', async () => {
     expect({ endpoint, status: (await get(url + endpoint)).status }).toEqual({ endpoint, status: 200 });
   expect((await get(`${url}/health/gpu?require=cuda`)).status).toBe(503);
   expect((await get(`${url}/metrics`)).text).toMatch(/^switchyard_contexts\{/m);
+});
+
+test('WebSockets, at a port of their own and at /ws', async () => {
+  const { rpcUrl, url } = service.ready;
+  for (let i = 0; i < 6; ++i) {
+    const ws = new WebSocket(i % 2 ? rpcUrl : `${url.replace('http', 'ws')}/ws`, 'mcp');
+    const answer = await new Promise((resolve, reject) => {
+      ws.once('error', reject);
+      ws.once('message', (data) => resolve(JSON.parse(data.toString())));
+      ws.once('open', () => ws.send(JSON.stringify({ jsonrpc: '2.0', id: i, method: 'health' })));
+    });
+    expect(answer).toMatchObject({ id: i, result: { status: 'ok', workers: [{ id: 1 }, { id: 2 }] } });
+    ws.close();
+  }
+});
+
+test.each([
+  [['--host', '0.0.0.0'], {}, /host is 0\.0\.0\.0, .* AUTH_TOKEN or AUTH_TOKENS_FILE, or ALLOW_ANONYMOUS=true/],
+  [[], { AUTH_TOKEN: 'hunter2' }, /AUTH_TOKEN must be 16 visible characters/],
+  [[], { AUTH_TOKENS_FILE: '/none.yaml' }, /AUTH_TOKENS_FILE is '\/none\.yaml', but must be a file that can be read/],
+  [[], { TLS_CERT: inRoot('package.json') }, /TLS_CERT is given, but TLS_CERT and TLS_KEY go together/],
+  [[], { ALLOWED_ORIGINS: 'example.com' }, /ALLOWED_ORIGINS has 'example\.com', but an origin is like https/],
+])('%j with %j does not start, and says why', (args, more, why) => {
+  const { status, stderr, stdout } = spawnSync(process.execPath, [cliProgram, 'start', '--port', '0', ...args], {
+    encoding: 'utf8',
+    env: { ...env, ...more },
+  });
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  expect(stderr).toMatch(why);
+  expect(stderr).not.toMatch(/hunter2/);
 });
 
 test('the curl line of GET / works as it stands', async () => {

@@ -1,8 +1,8 @@
 // The room that clients share: answers in bytes, jobs in number and cost; who waits, who is refused, what goes back.
 'use strict';
-const { Room } = require('../../../lib/service/room');
+const { Room } = require('../../../lib/exchange/room');
 const { sleep, until } = require('../../support/waiting');
-const { clientOf } = require('../../../lib/service/caps');
+const { clientOf } = require('../../../lib/exchange/caps');
 
 const kWish = {
   client: 'a',

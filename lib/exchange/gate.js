@@ -6,18 +6,25 @@ const { HttpError } = require('./http-error');
 
 /** @typedef {import('./room').Wish} Wish */
 /** @typedef {import('./room').Lack} Lack */
+/** @typedef {import('./quotas').Limits} Limits */
 /**
  * Where the room is: in this process, or in the primary.
  * @typedef {object} Door
  * @property {(number: number, wish: Wish, tell: (lack?: Lack) => void) => void} enter
  * @property {(number: number) => void} endJob
  * @property {(number: number) => void} leave
+ * @property {(number: number, token: string, limits: Limits, tell: (wait?: number) => void) => void} charge a request
+ *   to a token's quota; `wait`: it is used up, for so many ms
+ * @property {(token: string, limits: Limits, ms: number) => void} used of a device
  */
 /**
  * What a worker and the primary say to each other, over Node's own channel.
  * @typedef {{ switchyard: 'enter', number: number, wish: Wish }
  *   | { switchyard: 'end-job'|'leave', number: number }
- *   | { switchyard: 'entered', number: number, lack?: Lack }} Message
+ *   | { switchyard: 'entered', number: number, lack?: Lack }
+ *   | { switchyard: 'charge', number: number, token: string, limits: Limits }
+ *   | { switchyard: 'charged', number: number, wait?: number }
+ *   | { switchyard: 'used', token: string, limits: Limits, ms: number }} Message
  */
 
 /**
@@ -100,6 +107,37 @@ class Gate {
       return undefined;
     });
   }
+
+  /**
+   * Takes a request from a token's quota.
+   * @param {string} token
+   * @param {Limits} limits
+   * @returns {Promise<void>}
+   * @throws {HttpError} (rejects with) 429: it is used up, with when there is more
+   */
+  charge(token, limits) {
+    return new Promise((resolve, reject) => {
+      this.#door.charge(++this.#number, token, limits, (wait) => {
+        if (wait === undefined) resolve();
+        else
+          reject(
+            new HttpError(429, 'ERR_QUEUE_FULL', "this token's quota of requests or device time is used up for now", {
+              retryAfter: wait,
+            }),
+          );
+      });
+    });
+  }
+
+  /**
+   * Milliseconds of a device that a job of a token's took.
+   * @param {string} token
+   * @param {Limits} limits
+   * @param {number} ms
+   */
+  used(token, limits, ms) {
+    this.#door.used(token, limits, ms);
+  }
 }
 
 /**
@@ -112,6 +150,8 @@ function doorHere(room) {
     enter: (number, wish, tell) => room.enter(owner, number, wish, tell),
     endJob: (number) => room.endJob(owner, number),
     leave: (number) => room.leave(owner, number),
+    charge: (_, token, limits, tell) => tell(room.quotas.take(token, limits)),
+    used: (token, limits, ms) => room.quotas.used(token, limits, ms),
   };
 }
 
@@ -123,6 +163,8 @@ function doorHere(room) {
 function doorToPrimary(send) {
   /** @type {Map<number, (lack?: Lack) => void>} */
   const waiting = new Map();
+  /** @type {Map<number, (wait?: number) => void>} */
+  const charging = new Map();
   return {
     enter(number, wish, tell) {
       waiting.set(number, tell);
@@ -133,7 +175,16 @@ function doorToPrimary(send) {
       waiting.delete(number);
       send({ switchyard: 'leave', number });
     },
+    charge(number, token, limits, tell) {
+      charging.set(number, tell);
+      send({ switchyard: 'charge', number, token, limits });
+    },
+    used: (token, limits, ms) => send({ switchyard: 'used', token, limits, ms }),
     onMessage(message) {
+      if (message.switchyard === 'charged') {
+        charging.get(message.number)?.(message.wait);
+        charging.delete(message.number);
+      }
       if (message.switchyard !== 'entered') return;
       const tell = waiting.get(message.number);
       waiting.delete(message.number);
@@ -157,6 +208,11 @@ function answerDoor(room, worker, message, send) {
     room.endJob(worker, message.number);
   } else if (message.switchyard === 'leave') {
     room.leave(worker, message.number);
+  } else if (message.switchyard === 'charge') {
+    const { number, token, limits } = message;
+    send({ switchyard: 'charged', number, wait: room.quotas.take(token, limits) });
+  } else if (message.switchyard === 'used') {
+    room.quotas.used(message.token, message.limits, message.ms);
   }
 }
 

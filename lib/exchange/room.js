@@ -2,6 +2,7 @@
 // and jobs under way. One table, in the primary; who finds no room waits a while. No clock of its own but for that.
 'use strict';
 const { setTimeout, clearTimeout } = require('node:timers');
+const { Quotas } = require('./quotas');
 
 /**
  * What a request asks for.
@@ -45,6 +46,8 @@ class Room {
   #waiting = new Set();
   /** @type {NodeJS.Timeout|undefined} */
   #over;
+  /** What tokens may use a minute. */
+  quotas = new Quotas();
 
   /**
    * @param {number} limit bytes of answers at a time

@@ -68,22 +68,6 @@ function decodeFrame(bytes) {
 }
 
 /**
- * Refuses bytes that no tensor claims: the sender and we would not mean the same.
- * @param {Uint8Array} section
- * @param {Record<string, unknown>} inputs as the header has them, checked
- * @param {Record<string, Tensor>} tensors
- */
-function refuseLeftovers(section, inputs, tensors) {
-  let end = 0;
-  for (const name of Object.keys(tensors)) {
-    const { offset } = /** @type {{ offset?: number }} */ (inputs[name]);
-    if (offset !== undefined) end = Math.max(end, offset + tensors[name].data.byteLength);
-  }
-  if (section.length !== end && section.length !== aligned(end))
-    throw badRequest(`${section.length} bytes follow the header, but its tensors take ${end}`);
-}
-
-/**
  * @param {object} header gets `[key]: { name: { shape, dtype, offset } }`
  * @param {string} key 'inputs' or 'outputs'
  * @param {Record<string, Tensor>} tensors
@@ -137,7 +121,6 @@ module.exports = {
   readHeader,
   tooShort,
   decodeFrame,
-  refuseLeftovers,
   encodeHead,
   encodeFrame,
   encodeTensorFrame,

@@ -3,8 +3,7 @@
 const { GPUError, invalid, show, refuseUnknownKeys } = require('../core');
 const { isObject, refuseForbiddenKey, refuseForbiddenKeys } = require('./json');
 const { readReference } = require('./references');
-const { readTensor } = require('./tensors');
-const { refuseLeftovers } = require('./frame');
+const { Section } = require('./section');
 
 /**
  * @typedef {object} RequestedParts
@@ -18,6 +17,7 @@ const { refuseLeftovers } = require('./frame');
 const kKeys = new Set(['type', 'inputs', 'params', 'id', 'options', 'split']);
 const kSceneKeys = new Set(['type', 'scene', 'width', 'height', 'time', 'inputs', 'params', 'id', 'options', 'split']);
 const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'options', 'split']);
+const kKernelKeys = new Set(['type', 'kernel', 'inputs', 'outputs', 'params', 'threads', 'id', 'options']);
 const kOptions = new Set(['priority', 'timeout', 'contextType', 'affinity', 'cache', 'retries', 'encoding']);
 const kMaxInputs = 256,
   kMaxName = 128;
@@ -37,10 +37,10 @@ function checkText(value, what, argument) {
 
 /**
  * @param {unknown} inputs
- * @param {Uint8Array|undefined} section
+ * @param {(entry: unknown, where: string) => import('../index').Tensor} read
  * @param {import('./references').References} references gets those that are named tensors
  */
-function readInputs(inputs = {}, section, references) {
+function readInputs(inputs = {}, read, references) {
   if (!isObject(inputs)) throw invalid(`inputs is ${show(inputs)}, but must be an object of tensors by name`, 'inputs');
   const names = Object.keys(inputs);
   if (names.length > kMaxInputs)
@@ -53,13 +53,12 @@ function readInputs(inputs = {}, section, references) {
     try {
       const entry = inputs[name];
       if (isObject(entry) && entry.ref !== undefined) references.set(name, readReference(entry, `input '${name}'`));
-      else tensors[name] = readTensor(entry, section, `input '${name}'`);
+      else tensors[name] = read(entry, `input '${name}'`);
     } catch (error) {
       if (error instanceof GPUError) error.argument = `inputs.${name}`;
       throw error;
     }
   }
-  if (section) refuseLeftovers(section, inputs, tensors);
   return tensors;
 }
 
@@ -94,23 +93,25 @@ function refuseCode(body) {
     );
 }
 
+/** @param {string} type */
+function keysOf(type) {
+  return type === 'graph' ? kGraphKeys : type === 'render' ? kSceneKeys : kKeys;
+}
+
 /**
  * What only a process can give is refused here; the manager checks the rest as it checks everybody's.
  * @param {unknown} body
- * @param {Uint8Array|undefined} section what stands behind the header of a binary request
+ * @param {(entry: unknown, where: string) => import('../index').Tensor} read an input
+ * @param {object} [kernel] compiled of the code that the body has, whose sender may bring some
  * @returns {{ workload: RequestedWorkload, options: Record<string, unknown>, encoding: 'base64'|undefined, references:
  *   import('./references').References }} the inputs that are references have no tensor yet
  * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED: what a request can't have, or only a process can give
  */
-function readWorkload(body, section) {
+function readJob(body, read, kernel) {
   if (!isObject(body)) throw invalid(`the body is ${show(body)}, but must be an object { type, inputs, params }`);
   checkText(body.type, `the workload's type`, 'type');
-  refuseCode(body);
-  refuseUnknownKeys(
-    body,
-    body.type === 'graph' ? kGraphKeys : body.type === 'render' ? kSceneKeys : kKeys,
-    `key of the workload ${show(body.type)}`,
-  );
+  if (!kernel) refuseCode(body);
+  refuseUnknownKeys(body, kernel ? kKernelKeys : keysOf(body.type), `key of the workload ${show(body.type)}`);
   const { inputs: _, options: given, ...rest } = body;
   refuseForbiddenKeys(rest, 'the workload');
   if (rest.id !== undefined) checkText(rest.id, `the workload's id`, 'id');
@@ -118,8 +119,27 @@ function readWorkload(body, section) {
     throw invalid(`params is ${show(rest.params)}, but must be an object`, 'params');
   const { encoding, ...options } = readOptions(given);
   const references = new Map();
-  const inputs = readInputs(body.inputs, section, references);
-  return { workload: /** @type {RequestedWorkload} */ ({ ...rest, inputs }), options, encoding, references };
+  const inputs = readInputs(body.inputs, read, references);
+  return {
+    workload: /** @type {RequestedWorkload} */ ({ ...rest, ...(kernel ? { kernel } : {}), inputs }),
+    options,
+    encoding,
+    references,
+  };
 }
 
-module.exports = { readWorkload };
+/**
+ * The same of a whole request.
+ * @param {unknown} body
+ * @param {Uint8Array|undefined} bytes what stands behind the header of a binary request
+ * @returns {ReturnType<typeof readJob>}
+ * @throws {GPUError} as readJob()
+ */
+function readWorkload(body, bytes) {
+  const section = new Section(bytes);
+  const job = readJob(body, (entry, where) => section.read(entry, where));
+  section.refuseLeftovers();
+  return job;
+}
+
+module.exports = { readJob, readWorkload, refuseCode };

@@ -1,4 +1,4 @@
-// What one client may ask for. A client is a remote address: there are no tokens.
+// What one client may ask for. A client is a token, or where it has none a remote address.
 'use strict';
 const net = require('node:net');
 const { codes } = require('../addon');
@@ -68,13 +68,13 @@ function timeoutOf({ timeout }, config) {
  * What a request needs of the room; undefined: nothing that is counted.
  * @param {RequestedWorkload} workload
  * @param {number} timeout ms that the job has
- * @param {string} address
+ * @param {string} client
  * @param {Config} config
  * @param {() => number} contexts how many there are that run jobs
  * @returns {Wish|undefined}
  * @throws {import('../core').GPUError} ERR_INVALID_ARGUMENT: it is larger than a client's job may be
  */
-function wishOf(workload, timeout, address, config, contexts) {
+function wishOf(workload, timeout, client, config, contexts) {
   const { clientJobs, clientCost } = config;
   const found = estimateOf(workload);
   if (!found) return undefined;
@@ -89,7 +89,7 @@ function wishOf(workload, timeout, address, config, contexts) {
   const cost = clientCost === Infinity ? 0 : ms;
   if (!counts && !bytes && !cost) return undefined;
   return {
-    client: clientOf(address),
+    client,
     bytes,
     jobs: counts ? 1 : 0,
     mostJobs: clientJobs ?? Math.max(1, contexts() - 1),
@@ -102,13 +102,12 @@ function wishOf(workload, timeout, address, config, contexts) {
 /**
  * What an answer that no job is run for needs of the room; undefined: nothing that is counted.
  * @param {number} bytes
- * @param {string} address
- * @param {Config} config
+ * @param {string} client
+ * @param {Pick<Config, 'timeout'>} config
  * @returns {Wish|undefined}
  */
-function answerWish(bytes, address, { timeout }) {
+function answerWish(bytes, client, { timeout }) {
   if (bytes <= kFreeBytes) return undefined;
-  const client = clientOf(address);
   return { client, bytes, jobs: 0, mostJobs: 1, cost: 0, mostCost: 0, ms: Math.min(timeout, kMostWaitMs) };
 }
 

@@ -1,0 +1,30 @@
+// Fuzzed messages to each door, as test/js/rpc/fuzz.test.js has them: how many, and what became of them.
+'use strict';
+const path = require('node:path');
+const { spawnSync } = require('node:child_process');
+const { now, round } = require('../../stats');
+
+const kRoot = path.join(__dirname, '../../..');
+
+async function measure({ quick, messages }) {
+  const count = quick ? 1000 : Number(messages);
+  const began = now();
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [path.join(kRoot, 'node_modules/jest/bin/jest.js'), 'test/js/rpc/fuzz.test.js'],
+    { cwd: kRoot, encoding: 'utf8', env: { ...process.env, SWITCHYARD_FUZZ_MESSAGES: String(count) } },
+  );
+  const seconds = round((now() - began) / 1000, 0);
+  if (status !== 0) throw new Error(stderr.slice(-4000));
+  return [
+    {
+      name: 'fuzzed messages to each door that were neither answered nor closed, crashes, hangs',
+      value: 0,
+      unit: '',
+      target: '0',
+      detail: `${count} messages to each of 5 (texts and frames over two ports, POST /rpc), ${seconds} s`,
+    },
+  ];
+}
+
+module.exports = { measure };

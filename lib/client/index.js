@@ -1,0 +1,93 @@
+// A client of the service for Node and browsers, without dependencies: JSON-RPC in binary frames over a WebSocket or
+// HTTP, promises, signals, progress, and tries again where that is safe. `npm run generate` writes the same as ES
+// modules beside it.
+'use strict';
+const { RpcError, canceled, delayOf, mayRetry, waitFor } = require('./errors');
+const { decodeFrame, encodeFrame } = require('./frame');
+const { HttpDoor } = require('./http');
+const { kMethods } = require('./methods');
+const { SocketDoor } = require('./socket');
+
+const kRetries = 5;
+const kBackoff = { first: 100, most: 10_000 };
+
+/**
+ * @param {any} options
+ * @param {URL} url
+ */
+function doorOf(options, url) {
+  if (url.protocol === 'ws:' || url.protocol === 'wss:') {
+    const Socket = options.WebSocket ?? globalThis.WebSocket;
+    if (!Socket)
+      throw new TypeError(
+        'this runtime has no WebSocket: give one, { WebSocket: require("ws") }, or take an http:// URL',
+      );
+    return new SocketDoor(url.href, { ...options, WebSocket: Socket });
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new TypeError(`the URL is ${url.href}, but must begin with ws://, wss://, http:// or https://`);
+  if (url.pathname === '/') url.pathname = '/rpc';
+  return new HttpDoor(url.href, { ...options, fetch: options.fetch ?? globalThis.fetch.bind(globalThis) });
+}
+
+class Client {
+  #door;
+  #retries;
+  #backoff;
+  #timeout;
+
+  /**
+   * @param {string|URL} url ws://localhost:3001, or http://localhost:3000
+   * @param {any} [options]
+   */
+  constructor(url, options = {}) {
+    const { retries = kRetries, backoff = {}, timeout } = options;
+    this.#door = doorOf(options, new URL(url));
+    this.#retries = retries;
+    this.#backoff = { ...kBackoff, ...backoff };
+    this.#timeout = timeout;
+  }
+
+  /**
+   * @param {string} method
+   * @param {any} [params]
+   * @param {any} [options] signal, timeout, onProgress, idempotencyKey
+   * @returns {Promise<any>}
+   */
+  async call(method, params = {}, options = {}) {
+    const { timeout = this.#timeout, onProgress, idempotencyKey } = options;
+    const limit = timeout === undefined ? undefined : AbortSignal.timeout(timeout);
+    const signal = limit && options.signal ? AbortSignal.any([limit, options.signal]) : (limit ?? options.signal);
+    const isSafe = kMethods[method] === true || idempotencyKey !== undefined;
+    const meta = idempotencyKey === undefined ? {} : { idempotencyKey };
+    for (let tries = 0; ; ++tries) {
+      try {
+        return await this.#door.call(method, params, { signal, onProgress, meta });
+      } catch (error) {
+        if (tries >= this.#retries || !mayRetry(error, isSafe) || this.#isClosed) throw error;
+        await waitFor(delayOf(tries, this.#backoff, error.retryAfter), signal);
+      }
+      if (signal?.aborted) throw canceled(signal);
+    }
+  }
+
+  #isClosed = false;
+
+  /** Ends the connection; calls that are under way fail. Idempotent. */
+  close() {
+    this.#isClosed = true;
+    return this.#door.close();
+  }
+}
+
+for (const name of Object.keys(kMethods))
+  Object.defineProperty(Client.prototype, name, {
+    configurable: true,
+    writable: true,
+    /** @type {(this: Client, params: any, options: any) => Promise<any>} */
+    value(params, options) {
+      return this.call(name, params, options);
+    },
+  });
+
+module.exports = { Client, RpcError, encodeFrame, decodeFrame };

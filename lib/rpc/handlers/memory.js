@@ -1,0 +1,25 @@
+// memory_remember, memory_recall, memory_forget.
+'use strict';
+const { jobOptions, given } = require('./jobs');
+
+/** @typedef {import('../methods').Handler} Handler */
+
+/** @type {Handler} */
+async function remember(parts, { documents, metadata, memory, job }, call) {
+  const options = given({ metadata, ...jobOptions(parts, job, call) });
+  return parts.memories.use(memory, (each) => each.remember(documents, options));
+}
+
+/** @type {Handler} */
+async function recall(parts, { query, k, filter, rerank, memory, job }, call) {
+  const options = given({ k, filter, rerank, ...jobOptions(parts, job, call) });
+  return { passages: await parts.memories.use(memory, (each) => each.recall(query, options)) };
+}
+
+/** @type {Handler} */
+async function forget(parts, { ids, filter, memory }) {
+  const what = /** @type {import('../../index').Forgotten} */ (given({ ids, filter }));
+  return { forgotten: await parts.memories.use(memory, (each) => each.forget(what)) };
+}
+
+module.exports = { remember, recall, forget };

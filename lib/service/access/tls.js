@@ -1,0 +1,61 @@
+// The certificate and its key, read and compared before anything listens.
+'use strict';
+const fs = require('node:fs');
+const { createPrivateKey, X509Certificate } = require('node:crypto');
+const { epochMs, invalid, show } = require('../../core');
+
+/** @typedef {{ cert: string, key: string }} Tls */
+
+/**
+ * @param {string} file
+ * @param {string} what the setting
+ */
+function read(file, what) {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    throw invalid(`${what} is ${show(file)}, but must be a file that can be read (${error.code})`);
+  }
+}
+
+/**
+ * @template T
+ * @param {string} must
+ * @param {() => T} parse
+ * @returns {T}
+ */
+function parsed(must, parse) {
+  try {
+    return parse();
+  } catch {
+    throw invalid(must);
+  }
+}
+
+/**
+ * @param {{ tlsCert?: string, tlsKey?: string }} config
+ * @returns {Tls|undefined} undefined: there is none
+ * @throws {import('../../core').GPUError} ERR_INVALID_ARGUMENT: one of the two alone, a file that can't be read or is
+ *   none, a key that is another's, a certificate whose time is over
+ */
+function readTls({ tlsCert, tlsKey }) {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined)
+    throw invalid(`${tlsCert === undefined ? 'TLS_KEY' : 'TLS_CERT'} is given, but TLS_CERT and TLS_KEY go together`);
+  const cert = read(tlsCert, 'TLS_CERT');
+  const key = read(tlsKey, 'TLS_KEY');
+  const certificate = parsed(
+    `TLS_CERT (${show(tlsCert)}) must be a certificate in PEM`,
+    () => new X509Certificate(cert),
+  );
+  const own = parsed(`TLS_KEY (${show(tlsKey)}) must be a private key in PEM, without a passphrase`, () =>
+    createPrivateKey(key),
+  );
+  if (!certificate.checkPrivateKey(own))
+    throw invalid('the key of TLS_KEY does not fit the certificate of TLS_CERT: they are of two pairs');
+  if (Date.parse(certificate.validTo) < epochMs())
+    throw invalid(`the certificate of TLS_CERT has expired (${certificate.validTo}): renew it`);
+  return { cert, key };
+}
+
+module.exports = { readTls };

@@ -1,0 +1,99 @@
+// The tokens that there are: the one of AUTH_TOKEN, and those of a file, which is read again when it has changed.
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+const { timingSafeEqual } = require('node:crypto');
+const { describeError, epochMs, invalid, nowMs, show } = require('../../core');
+const { checkedDigest, digestOf, kScopes, parseTokens } = require('./tokens-file');
+
+/** @typedef {import('./tokens-file').Token} Token */
+
+const kLookMs = 1000; // between two looks at the file
+const kMostBytes = 4 * 2 ** 20;
+
+/** @param {fs.Stats} stats */
+function versionOf({ mtimeMs, size, ino }) {
+  return `${mtimeMs} ${size} ${ino}`;
+}
+
+class Tokens {
+  /** @type {Token[]} */
+  #own = [];
+  /** @type {Token[]} */
+  #ofFile = [];
+  #file;
+  #logger;
+  #looked = nowMs();
+  #version = '';
+
+  /**
+   * @param {{ authToken?: string, authTokensFile?: string }} config
+   * @param {import('../../core/log').Logger} logger
+   * @throws {import('../../core').GPUError} ERR_INVALID_ARGUMENT: what is wrong with the token or the file
+   */
+  constructor({ authToken, authTokensFile }, logger) {
+    this.#logger = logger;
+    this.#file = authTokensFile;
+    if (authToken !== undefined) {
+      const scopes = new Set(kScopes.admin);
+      const digest = checkedDigest(authToken, 'AUTH_TOKEN');
+      this.#own = [{ name: 'AUTH_TOKEN', digest, scopes, expires: Infinity, requests: Infinity, deviceMs: Infinity }];
+    }
+    if (authTokensFile !== undefined) this.#read();
+  }
+
+  /** Whether there can be any. */
+  get areWanted() {
+    return this.#own.length > 0 || this.#file !== undefined;
+  }
+
+  /**
+   * @param {string} secret as its bearer has sent it
+   * @returns {Token|undefined} undefined: it is none, or not any more
+   */
+  find(secret) {
+    this.#look();
+    const digest = digestOf(secret);
+    /** @type {Token|undefined} */
+    let found;
+    // All of them, whichever it is: how long it takes tells nothing.
+    for (const token of [...this.#own, ...this.#ofFile]) if (timingSafeEqual(token.digest, digest)) found = token;
+    return found && found.expires > epochMs() ? found : undefined;
+  }
+
+  /** Reads the file again where it has changed; one that is wrong changes nothing. */
+  #look() {
+    if (this.#file === undefined || nowMs() - this.#looked < kLookMs) return;
+    this.#looked = nowMs();
+    try {
+      if (versionOf(fs.statSync(this.#file)) === this.#version) return;
+      this.#read();
+      this.#logger.info({ tokens: this.#ofFile.length }, 'the tokens were read again');
+    } catch (error) {
+      this.#logger.error(describeError(error), 'the tokens can not be read again: those before stay');
+    }
+  }
+
+  #read() {
+    const file = /** @type {string} */ (this.#file);
+    const what = `AUTH_TOKENS_FILE (${path.basename(file)})`;
+    /** @type {string} */
+    let text;
+    /** @type {string} */
+    let version;
+    try {
+      const stats = fs.statSync(file);
+      if (stats.size > kMostBytes) throw invalid(`${what} has ${stats.size} bytes, but may have ${kMostBytes}`);
+      version = versionOf(stats);
+      text = fs.readFileSync(file, 'utf8');
+    } catch (error) {
+      if (error.code === 'ERR_INVALID_ARGUMENT') throw error;
+      throw invalid(`AUTH_TOKENS_FILE is ${show(file)}, but must be a file that can be read (${error.code})`);
+    }
+    // Even one that is wrong is looked at once.
+    this.#version = version;
+    this.#ofFile = parseTokens(text, what);
+  }
+}
+
+module.exports = { Tokens };

@@ -1,0 +1,5 @@
+// WebSockets of the service.
+'use strict';
+const { Sockets } = require('./sockets');
+
+module.exports = { Sockets };
