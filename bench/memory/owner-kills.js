@@ -1,7 +1,8 @@
 // An index that a cluster shares while the process that owns it is killed each second: two processes search and upsert
 // a thousand times a second each way together. node bench/memory/owner-kills.js [--seconds 60] [--rows 60000]
-// [--dimensions 384] [--at FOLDER] [--rate 1000] [--quiet] [--json]. FOLDER: a store there, on that disk; without one
-// the index is in none, on memory. --quiet: nobody is killed, for comparison.
+// [--dimensions 384] [--at FOLDER] [--rate 1000] [--quiet] [--takeovers 5] [--json]. FOLDER: a store there, on that
+// disk; without one the index is in none, on memory. --quiet: nobody is killed, for comparison. --takeovers 5: instead,
+// so many owners are killed, and what passes from each kill to the first answer is told.
 'use strict';
 const cluster = require('node:cluster');
 const fs = require('node:fs');
@@ -18,6 +19,7 @@ const { values: options } = parseArgs({
     dimensions: { type: 'string', default: '384' },
     rate: { type: 'string', default: '1000' },
     at: { type: 'string' },
+    takeovers: { type: 'string' },
     quiet: flag,
     json: flag,
   },
@@ -149,9 +151,35 @@ function ownerAmong(workers) {
   });
 }
 
+/** From a kill to the first answer of a search that was called right after it, and of a write. */
+async function takeovers(workers) {
+  const index = await open();
+  const query = vector();
+  await index.search(query, { k: 10 });
+  const took = [];
+  for (let i = 0; i < Number(options.takeovers); ++i) {
+    const owner = ownerAmong(workers);
+    workers.splice(workers.indexOf(owner), 1);
+    const from = now();
+    owner.process.kill('SIGKILL');
+    const since = (call) => call.then(() => now() - from);
+    const [search, write] = await Promise.all([
+      since(index.search(query, { k: 10 })),
+      since(index.upsert(['mine'], query)),
+    ]);
+    took.push({ search: round(search, 1), write: round(write, 1) });
+    workers.push(await standBy());
+    await sleep(1000);
+  }
+  console.log(options.json ? JSON.stringify(took) : took);
+  await manager.close();
+  process.exit();
+}
+
 async function main() {
   const workers = [await standBy(true)];
   while (workers.length < kStandBy) workers.push(await standBy());
+  if (options.takeovers !== undefined) return takeovers(workers);
   process.env.GPU_OWNS_MEMORY = 'false'; // of those that are forked from here on, unless it is taken away
   const callers = [cluster.fork(), cluster.fork()];
   delete process.env.GPU_OWNS_MEMORY;
@@ -177,7 +205,7 @@ async function main() {
   }
   report(await results, kills);
   await manager.close();
-  process.exit();
+  return process.exit();
 }
 
 function report(results, kills) {

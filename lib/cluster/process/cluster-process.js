@@ -316,7 +316,8 @@ class ClusterProcess {
     const closed = new GPUError('ERR_CLOSED', 'the manager was closed before the job was done');
     const ending = { requester, drain, until: nowMs() + timeout, closed };
     if (drain && this.role === 'undecided' && !requester.waiting) requester.end(closed);
-    await this.resources.close(); // another process owns what this one did
+    // Another process owns what this one did.
+    await Promise.race([this.resources.close(), waitUntil(ending.until)]);
     if (coordination) await endCoordinated(coordination.primary, ending, this.parts.config.contextSwitchTimeout);
     else await endWorker(connection, ending);
     requester.end(closed);
@@ -345,6 +346,14 @@ function howTogether() {
     "PM2's cluster mode leaves no way to: run the application in PM2's fork mode with one instance, and let " +
     'createGPUClusterManager({ workers: 4 }) fork the workers, or the application with cluster.fork()'
   );
+}
+
+/** @param {number} until ms as of nowMs() */
+function waitUntil(until) {
+  return new Promise((resolve) => {
+    const ms = Math.min(Math.max(0, until - nowMs()), 2 ** 31 - 1);
+    setTimeout(resolve, ms).unref();
+  });
 }
 
 /** Whether this is a worker of ours: no application is in it. */

@@ -244,8 +244,8 @@ function withRemedy(error, folder) {
   const at = path.dirname(path.dirname(folder));
   return new GPUError(
     code,
-    `${message}. What is in no store lies in '${at}': make that larger (docker run --shm-size), or name another folder ` +
-      'by the setting memoryFolder',
+    `${message}. What is in no store lies in '${at}': make that larger (docker run --shm-size), or name another ` +
+      'folder by the setting memoryFolder',
     { cause: error },
   );
 }

@@ -3,8 +3,8 @@
 
 /** @typedef {import('../../index').SearchResults} SearchResults */
 /**
- * @typedef {{ ids: import('../../index').VectorId[][], hasVectors: boolean, metadata?: (Record<string, unknown>|null)[][],
- *   explain?: SearchResults['explain'] }} Found
+ * @typedef {{ ids: import('../../index').VectorId[][], hasVectors: boolean,
+ *   metadata?: (Record<string, unknown>|null)[][], explain?: SearchResults['explain'] }} Found
  */
 
 /**

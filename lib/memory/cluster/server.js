@@ -55,7 +55,8 @@ class Server {
     this.#server = server;
     await new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen(address, () => resolve(undefined));
+      // Its own: a worker's server is its primary's otherwise, which would hand connections to one that has died.
+      server.listen({ path: address, exclusive: true }, () => resolve(undefined));
     });
     server.unref();
     return address;
@@ -154,6 +155,8 @@ class Connection {
       answer = await this.#served.call(whole, parts, this);
       this.#link.send({ id, value: answer.value }, answer.parts);
     } catch (error) {
+      // What this process does no more, since it goes, the next owner is asked for.
+      if (this.#isEnding && error.code === 'ERR_CLOSED') return;
       this.#link.send({ id, error: plainError(error) });
     }
     this.#calls -= 1;

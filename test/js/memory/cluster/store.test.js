@@ -6,6 +6,7 @@ const path = require('node:path');
 const { setTimeout: wait } = require('node:timers/promises');
 const gpu = require('../../../..');
 const { MemoryCluster } = require('../../../support/memory-cluster');
+const { childProgram } = require('../../../support/paths');
 const { rounds } = require('../../../support/rounds');
 const { until } = require('../../../support/waiting');
 
@@ -274,4 +275,22 @@ test('a manager that is closed hands its stores over', async () => {
   expect(cluster.ownerOf(at())).toBe(b);
   expect(await errorOf(() => cluster.on(leaving, get, 'k'))).toMatchObject({ code: 'ERR_CLOSED', isOurs: true });
   await cluster.kill(leaving);
+});
+
+test('a worker that the primary starts again opens the store again', async () => {
+  const own = new MemoryCluster({ workers: 2, exec: childProgram('memory/cluster.js') });
+  const isThere = async (worker) => (await own.on(worker, () => process.pid).catch(() => 0)) > 0;
+  for (const worker of [1, 2]) {
+    await until(() => isThere(worker), 20_000, `worker ${worker}`);
+    await own.on(worker, open, at());
+  }
+  await own.on(2, put, 'k', 'v');
+  await own.on(1, () => setTimeout(() => process.kill(process.pid, 'SIGKILL'), 10) && true);
+  expect(await own.on(2, get, 'k')).toBe('v');
+  await until(() => isThere(3), 20_000, 'the next worker');
+  await own.on(3, open, at());
+  expect(await own.on(3, get, 'k')).toBe('v');
+  await own.on(3, put, 'k', 'w');
+  expect(await own.on(2, get, 'k')).toBe('w');
+  await own.end();
 });
