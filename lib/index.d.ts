@@ -34,7 +34,16 @@ export type { ErrorDetails, ErrorFields } from './types/error';
 export { createGPUClusterManager, GPUClusterManager } from './types/cluster';
 export type { GPULogger, GPUResult, JobOptions, JobPart, ManagerEvents } from './types/cluster';
 export type { PublishedName, PublishOptions } from './types/cluster';
-export type { ClusterHealth, ContextHealth, ContextInfo, JobInfo, MemoryStats, WorkerHealth } from './types/health';
+export type {
+  ClusterHealth,
+  ContextHealth,
+  ContextInfo,
+  JobInfo,
+  MemoryPressureEvent,
+  MemoryStats,
+  MemoryTier,
+  WorkerHealth,
+} from './types/health';
 export type { Ops } from './types/ops';
 export { createIndex, VectorIndex } from './types/vectors';
 export type {

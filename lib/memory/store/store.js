@@ -17,7 +17,7 @@ const kTendMs = 60_000; // between two looks for objects whose time is over
 /** @type {(store: Store, name: string) => Promise<Collection>} */
 let openCollection;
 /** @type {(store: Store) => Tier|undefined} */
-let diskOf;
+let readDisk;
 
 class Store {
   static {
@@ -27,7 +27,7 @@ class Store {
       const number = await ended((id) => native.openCollection(id, handle, name), handle);
       return new Collection(handle, /** @type {number} */ (number), name, store.#durable);
     };
-    diskOf = (store) => store.#disk;
+    readDisk = (store) => store.#disk;
   }
 
   #handle;
@@ -236,6 +236,6 @@ const collectionOf = (store, name) => openCollection(store, name);
  * The tier of a store that has a limit.
  * @param {Store} store
  */
-const diskTierOf = (store) => diskOf(store);
+const diskOf = (store) => readDisk(store);
 
-module.exports = { Store, collectionOf, diskOf: diskTierOf };
+module.exports = { Store, collectionOf, diskOf };
