@@ -1,7 +1,7 @@
 // Settings: what there are, where they are read from, and what is right for each.
 'use strict';
 const { readConfig, checkSameConfig, readServiceConfig, managerOptions } = require('./config');
-const { readSettings, readLogSettings } = require('./process-settings');
+const { readSettings, readLogSettings, readTierSettings } = require('./process-settings');
 const { allowedDevices, missingDevices } = require('./devices');
 const { sizeOf } = require('./kinds');
 const { kOptionsVariable, optionsText, handedOptions } = require('./handed-options');
@@ -13,6 +13,7 @@ module.exports = {
   readServiceConfig,
   managerOptions,
   readSettings,
+  readTierSettings,
   readLogSettings,
   allowedDevices,
   missingDevices,

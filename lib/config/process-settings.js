@@ -26,4 +26,9 @@ function readLogSettings() {
   return readSome(['logLevel']);
 }
 
-module.exports = { readSettings, readLogSettings };
+/** How full memory may be for what a process keeps without a manager. */
+function readTierSettings() {
+  return readSome(['hostMemoryLimit', 'memoryFullWithin']);
+}
+
+module.exports = { readSettings, readLogSettings, readTierSettings };

@@ -2,7 +2,7 @@
 'use strict';
 const { setInterval, clearInterval } = require('node:timers');
 const { loadModelOn, createIndexOn, Listened, tell } = require('../core');
-const { readSettings } = require('../config');
+const { readTierSettings } = require('../config');
 const { Tier, pressureEvent } = require('../pressure');
 
 /** @typedef {import('../core').GPUError} GPUError */
@@ -31,7 +31,7 @@ class ContextModels extends Listened {
       tier: 'device',
       of: context.id,
       read: () => context.memoryUsage,
-      fullWithinMs: readSettings().memoryFullWithin,
+      fullWithinMs: readTierSettings().memoryFullWithin,
       onChange: (status) => tell(of, 'memory-pressure', pressureEvent(status, { workerId: 0, contextId: context.id })),
     });
     of.#tier = tier;

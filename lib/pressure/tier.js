@@ -58,7 +58,10 @@ class Tier {
     return this.#use.limit;
   }
 
-  /** What is to go, so that caches may grow again. @param {number} share of the limit */
+  /**
+   * Bytes in use beyond a share of the limit.
+   * @param {number} share
+   */
   above(share) {
     return Math.max(0, this.#use.used - share * this.#use.limit);
   }

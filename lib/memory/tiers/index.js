@@ -1,7 +1,7 @@
 // The tiers of memory of a context or a manager: one object for all that it keeps.
 'use strict';
 const { insideOf, GPUClusterManager } = require('../../cluster');
-const { readSettings } = require('../../config');
+const { readTierSettings } = require('../../config');
 const { GPUContext } = require('../../context');
 const { native } = require('../../addon');
 const { tell } = require('../../core');
@@ -12,7 +12,7 @@ const { Tiers } = require('./tiers');
 const known = new WeakMap();
 
 /**
- * @param {import('../../config/config').Config | ReturnType<typeof readSettings>} settings
+ * @param {ReturnType<typeof readTierSettings>} settings
  * @param {(status: import('../../pressure/tier').TierStatus) => void} [onChange]
  */
 function hostTier({ hostMemoryLimit: most, memoryFullWithin: fullWithinMs }, onChange) {
@@ -26,7 +26,7 @@ function ofContext(context) {
   return new Tiers({
     // Where jobs read the host's memory there are no copies, and what is uploaded is in the host's memory.
     device: context.contextType === 'cpu' ? undefined : GPUContext.tierOf(context),
-    host: hostTier(readSettings(), tellHost),
+    host: hostTier(readTierSettings(), tellHost),
     trim: () => context.closed || context.trim(),
   });
 }

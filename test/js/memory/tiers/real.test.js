@@ -139,3 +139,18 @@ test('a manager whose host is full says so, and its indexes refuse what is writt
   await index.close();
   await manager.close();
 });
+
+test('so does an index of a context, by the environment, and the context tells of it', async () => {
+  process.env.GPU_HOST_MEMORY_LIMIT = '64';
+  try {
+    const context = await gpu.createContext({ device: 'cpu' });
+    const events = once(context, 'memory-pressure');
+    const index = await context.createIndex({ dimensions: 2 });
+    await expect(index.add(['a'], Float32Array.of(1, 2))).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY' });
+    expect((await events)[0]).toMatchObject({ tier: 'host', state: 'recovery', limit: 64 * kMegabyte });
+    await index.close();
+    await context.close();
+  } finally {
+    delete process.env.GPU_HOST_MEMORY_LIMIT;
+  }
+});
