@@ -80,24 +80,7 @@ inline void dotsOfPanel(const int8_t* rows, size_t stride, const uint32_t* panel
   for (size_t r = 0; r < R; ++r) sum[r][0] = S::zero(), sum[r][V - 1] = S::zero();
 #pragma GCC unroll 16
   for (size_t t = 0; t < kThrees; ++t) row[t] = rows + 3 * t * stride;
-  size_t i = 0;
-  if constexpr (S::kPairs) {
-    for (; i + 8 <= d; i += 8, panel += 2 * lanes, ahead += 2 * step) {
-      const typename S::Vector low[2] = {S::load(panel), S::load(panel + lanes)};
-      const typename S::Vector high[2] = {S::load(panel + (V - 1) * kLanes), S::load(panel + lanes + (V - 1) * kLanes)};
-      __builtin_prefetch(ahead, 0, 2);
-#pragma GCC unroll 16
-      for (size_t r = 0; r < R; ++r) {
-        const int8_t* const from = row[r / 3] + r % 3 * stride;
-        const typename S::Vector first = S::all(wordOf(from)), second = S::all(wordOf(from + 4));
-        sum[r][0] = S::dotTwo(sum[r][0], low, first, second);
-        if constexpr (V > 1) sum[r][1] = S::dotTwo(sum[r][1], high, first, second);
-      }
-#pragma GCC unroll 16
-      for (size_t t = 0; t < kThrees; ++t) row[t] += 8;
-    }
-  }
-  for (; i + 4 <= d; i += 4, panel += lanes, ahead += step) {
+  for (size_t i = 0; i + 4 <= d; i += 4, panel += lanes, ahead += step) {
     const typename S::Vector low = S::load(panel), high = S::load(panel + (V - 1) * kLanes);
     __builtin_prefetch(ahead, 0, 2);  // into the second-level cache: the panel fills the first
 #pragma GCC unroll 16
@@ -138,7 +121,7 @@ void panels(const int8_t* rows, size_t count, const uint32_t* panel, size_t lane
   for (; lane < lanes; lane += kLanes)
     dotsOfColumns<S, 1>(rows, count, panel + lane, lanes, d, ahead, step, dots + lane);
   // The last word, where it is not whole.
-  const uint8_t* const bytes = reinterpret_cast<const uint8_t*>(panel + d / 4 * lanes);
+  const auto* const bytes = reinterpret_cast<const typename S::Query*>(panel + d / 4 * lanes);
   for (size_t i = d / 4 * 4; i < d; ++i)
     for (size_t r = 0; r < count; ++r)
       for (size_t q = 0; q < lanes; ++q) dots[r * lanes + q] += rows[r * d + i] * bytes[q * 4 + i % 4];

@@ -24,8 +24,8 @@ namespace {
 
 struct Set {
   using Vector = __m512i;
+  using Query = uint8_t;
   static constexpr size_t kBytes = 64, kRows = 12;
-  static constexpr bool kPairs = false;
   static Vector zero() { return _mm512_setzero_si512(); }
   static Vector load(const void* from) { return _mm512_loadu_si512(from); }
   static Vector loadPart(const int8_t* from, size_t n) { return _mm512_maskz_loadu_epi8((uint64_t{1} << n) - 1, from); }
@@ -56,8 +56,8 @@ namespace {
 
 struct Set {
   using Vector = __m256i;
+  using Query = uint8_t;
   static constexpr size_t kBytes = 32, kRows = 6;
-  static constexpr bool kPairs = false;
   static Vector zero() { return _mm256_setzero_si256(); }
   static Vector load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
   static Vector loadPart(const int8_t* from, size_t n) {
@@ -89,23 +89,20 @@ CodeDots dots() { return codeDotsOf<Set>("AVX-VNNI"); }
 namespace codesAvx2 {
 namespace {
 
-// Without an instruction for four products: two make an int16, which two of those fit into where the queries' codes
-// have kPairLevels at most, whatever the rows' are. So three multiplications make eight products a lane.
+// Without an instruction for four products: a row's codes without their signs, which go over to the queries', so that
+// two products fit an int16 whatever the codes are. Codes of fewer bits would take fewer instructions, but are farther
+// off: more rows would have to be scored as they are, which takes longer.
 struct Set {
   using Vector = __m256i;
+  using Query = int8_t;
   static constexpr size_t kBytes = 32, kRows = 4;
-  static constexpr bool kPairs = true;
-  static_assert(2 * 2 * (kPairLevels + kPairAdded) * 128 <= 32768);
+  static_assert(2 * 127 * 128 <= 32767);
   static Vector zero() { return _mm256_setzero_si256(); }
   static Vector load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
   static Vector all(uint32_t word) { return _mm256_set1_epi32(static_cast<int>(word)); }
-  static Vector widened(Vector sum, Vector words) {
+  static Vector dot(Vector sum, Vector queries, Vector codes) {
+    const Vector words = _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(queries, codes));
     return _mm256_add_epi32(sum, _mm256_madd_epi16(words, _mm256_set1_epi16(1)));
-  }
-  static Vector dot(Vector sum, Vector bytes, Vector codes) { return widened(sum, _mm256_maddubs_epi16(bytes, codes)); }
-  static Vector dotTwo(Vector sum, const Vector* bytes, Vector first, Vector second) {
-    return widened(sum,
-                   _mm256_add_epi16(_mm256_maddubs_epi16(bytes[0], first), _mm256_maddubs_epi16(bytes[1], second)));
   }
   static void store(Vector v, int32_t* to) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), v); }
 };
@@ -123,7 +120,7 @@ CodeDots vnni256CodeDots() { return codes256::dots(); }
 CodeDots withAvx2Panel(CodeDots dots) {
   dots.name = "AVX2";
   dots.panel = codesAvx2::panels<codesAvx2::Set>;
-  dots.panelLevels = kPairLevels, dots.panelAdded = kPairAdded;
+  dots.panelAdded = 0;
   return dots;
 }
 

@@ -309,7 +309,7 @@ bool codeQueries(const SearchGroup& group, std::byte* memory, CodeQueries& to) {
     }
     const double length = std::sqrt(squares);
     if (!(group.zero >> q & 1) && !(length >= kLeastLength && length <= kMostLength)) return false;
-    const float scale = static_cast<float>(largest / (to.lanes ? to.dots.panelLevels : 127));
+    const float scale = static_cast<float>(largest / 127);
     if (to.lanes)
       codesOf(query, d, factor, scale, missed, [&](size_t i, int code) {
         bytes[(i / 4 * to.lanes + q) * 4 + i % 4] = static_cast<uint8_t>(code + to.dots.panelAdded);

@@ -5,7 +5,7 @@ const path = require('node:path');
 
 const kLeftOut = new Set(['.git', 'node_modules', 'build', 'coverage', '.cache', 'results']);
 // Not text, or not written by hand.
-const kNotText = /\.(png|node|tgz|log)$|(^|\/)package-lock\.json$|^test\/fixtures\/store-v\d+\//;
+const kNotText = /\.(png|node|tgz|log)$|(^|\/)package-lock\.json$|^test\/fixtures\/(store|index)-v\d+\//;
 
 /**
  * @param {string} root

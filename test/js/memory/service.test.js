@@ -83,7 +83,8 @@ test('it runs on what there is, and says why', async () => {
   await service.close();
 });
 
-(hasCard ? test.skip : test)('a GPU is refused where there is none', async () => {
+const unlessCard = hasCard ? ' (SKIPPED: there is a card here)' : '';
+(hasCard ? test.skip : test)(`a GPU is refused where there is none${unlessCard}`, async () => {
   await expect(gpu.createService({ device: 'gpu' })).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
 });
 

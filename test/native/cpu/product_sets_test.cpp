@@ -118,8 +118,6 @@ TEST_P(ProductSets, DotsOfCodesAreExact) {
     }
     if (!dots.panel) continue;
     std::vector<uint32_t> panel((d + 3) / 4 * queries, 0x01010101 * uint32_t(dots.panelAdded));
-    if (dots.panelLevels < 127)
-      for (int8_t& x : asked) x = int8_t(x * dots.panelLevels / 127);
     for (size_t q = 0; q < queries; ++q)
       for (size_t i = 0; i < d; ++i)
         reinterpret_cast<uint8_t*>(panel.data())[(i / 4 * queries + q) * 4 + i % 4] =
