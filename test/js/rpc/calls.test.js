@@ -204,8 +204,8 @@ describe('what is kept', () => {
       code: 'ERR_NOT_FOUND',
       argument: 'index',
     });
-    for (const vectors of [{ ref: 'x' }, { shape: [1, 2], offset: 0 }, {}, []])
-      expect((await failure('index_search', { index, vectors })).code).toBe('ERR_INVALID_ARGUMENT');
+    for (const wrong of [{ ref: 'x' }, { shape: [1, 2], offset: 0 }, {}, []])
+      expect((await failure('index_search', { index, vectors: wrong })).code).toBe('ERR_INVALID_ARGUMENT');
     expect(await failure('index_search', { index, vectors: [[1, 2, 3]] })).toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
     });
