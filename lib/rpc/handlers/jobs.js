@@ -23,8 +23,8 @@ function jobOptions({ config }, job = {}, { signal }) {
 }
 
 /**
- * Waits for work that goes on for others, too, when this call is given up: what runs many calls as one looks at nobody's
- * signal.
+ * Waits for work that goes on for others, too, when this call is given up: what runs many calls as one looks at
+ * nobody's signal.
  * @template Result
  * @param {(job: Record<string, unknown>) => Promise<Result>} work is given the job's other options
  * @param {ReturnType<typeof jobOptions>} options
