@@ -3,7 +3,7 @@
 'use strict';
 const http = require('node:http');
 const net = require('node:net');
-const { now, percentile, round, sleep } = require('../../stats');
+const { now, percentile, sleep } = require('../../stats');
 const { start } = require('../start');
 
 const kSlow = 1000,
@@ -41,7 +41,7 @@ const live = (port, agent) =>
       .once('error', reject);
   });
 
-const megabytes = (bytes) => round(bytes / 2 ** 20, 0);
+const megabytes = (bytes) => Math.round(bytes / 2 ** 20);
 
 async function measure({ quick }) {
   const server = await start({ rpcClientConnections: 4096 });
