@@ -121,8 +121,9 @@ void widenInto(const uint16_t* src, float* dst, size_t n) {
   storePart(kF, widen<kFormat>(hn::Load(U16(), last)), dst + i, n - i);
 }
 
-template <uint32_t kFormat>
-void narrowInto(const float* src, uint16_t* dst, size_t n, bool stream) {
+// dst[i] = f(src[i]), of vectors.
+template <uint32_t kFormat, class F>
+HWY_INLINE void narrowWith(const float* src, uint16_t* dst, size_t n, [[maybe_unused]] bool stream, const F& f) {
   size_t i = 0;
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
   constexpr size_t kBytes = 2 * kLanes * sizeof(uint16_t);
@@ -131,18 +132,24 @@ void narrowInto(const float* src, uint16_t* dst, size_t n, bool stream) {
     HWY_ALIGN uint16_t first[2 * kLanes];
     i = (kBytes - rest) % kBytes / sizeof(uint16_t);
     for (size_t at = 0; at < i; at += kLanes)
-      hn::Store(narrow<kFormat>(loadPart(kF, src + at, HWY_MIN(kLanes, i - at))), U16(), first + at);
+      hn::Store(narrow<kFormat>(f(loadPart(kF, src + at, HWY_MIN(kLanes, i - at)))), U16(), first + at);
     std::memcpy(dst, first, i * sizeof(uint16_t));
     for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
-      hn::Stream(narrowTwo<kFormat>(hn::LoadU(kF, src + i), hn::LoadU(kF, src + i + kLanes)), kWhole, dst + i);
+      const Vec low = f(hn::LoadU(kF, src + i)), high = f(hn::LoadU(kF, src + i + kLanes));
+      hn::Stream(narrowTwo<kFormat>(low, high), kWhole, dst + i);
     }
   }
 #endif
-  for (; i + kLanes <= n; i += kLanes) hn::StoreU(narrow<kFormat>(hn::LoadU(kF, src + i)), U16(), dst + i);
+  for (; i + kLanes <= n; i += kLanes) hn::StoreU(narrow<kFormat>(f(hn::LoadU(kF, src + i))), U16(), dst + i);
   if (i == n) return;
   HWY_ALIGN uint16_t last[kLanes];
-  hn::Store(narrow<kFormat>(loadPart(kF, src + i, n - i)), U16(), last);
+  hn::Store(narrow<kFormat>(f(loadPart(kF, src + i, n - i))), U16(), last);
   std::memcpy(dst + i, last, (n - i) * sizeof(uint16_t));
+}
+
+template <uint32_t kFormat>
+void narrowInto(const float* src, uint16_t* dst, size_t n, bool stream) {
+  narrowWith<kFormat>(src, dst, n, stream, [](Vec x) HWY_ATTR { return x; });
 }
 
 // ---- a buffer of a kernel's contract

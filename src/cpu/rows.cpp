@@ -185,6 +185,45 @@ void softmaxRow(const float* src, float* dst, size_t d, float factor, bool strea
   map(exps, dst, d, stream, [&](Vec x) HWY_ATTR { return hn::Mul(x, inverse); });
 }
 
+// The same of halves, which are widened, and narrowed again, in the passes that look for the largest and divide.
+// Fetches the next row meanwhile, where this isn't the last.
+template <uint32_t kFormat>
+void softmaxRowOfHalves(const uint16_t* src, uint16_t* dst, size_t d, float factor, bool stream, bool last,
+                        float* work) {
+  Vec most = hn::Set(kF, -HUGE_VALF), most2 = most;
+  size_t i = 0;
+  for (; i + 2 * kLanes <= d; i += 2 * kLanes) {
+    const Vec x = widen<kFormat>(hn::LoadU(U16(), src + i)), y = widen<kFormat>(hn::LoadU(U16(), src + i + kLanes));
+    most = hn::Max(most, x), most2 = hn::Max(most2, y);
+    hn::StoreU(x, kF, work + i);
+    hn::StoreU(y, kF, work + i + kLanes);
+  }
+  if (i < d) widenInto<kFormat>(src + i, work + i, d - i);
+  const float max = HWY_MAX(maxLanes(hn::Max(most, most2)), rowMax(work + i, d - i));
+  const float* const ahead = last ? nullptr : reinterpret_cast<const float*>(src + d);
+  const double sum = expInto(work, work, d, max, factor, ahead);
+  const Vec inverse = hn::Set(kF, static_cast<float>(1.0 / sum));
+  narrowWith<kFormat>(work, dst, d, stream, [&](Vec x) HWY_ATTR { return hn::Mul(x, inverse); });
+}
+
+// False where rows are better gathered: short ones, and those whose ends would spoil streaming stores.
+template <uint32_t kFormat>
+bool softmaxOfHalves(const Call& call, const SoftmaxParams& params, const Source& in, const Target& out) {
+  const size_t d = params.d;
+  if (in.format != kFormat || out.format != kFormat || d < kShortRow || d % 32 != 0) return false;
+  const bool stream = uint64_t{params.rows} * d * out.bytes() >= kStreamBytes;
+  const uint64_t grain = grainFor(call.budget, params.rows, 10 + 0.4 * static_cast<double>(d));
+  parallelFor(call.budget, params.rows, grain, [&](uint64_t begin, uint64_t end, uint32_t) {
+    Scratch work(d * sizeof(float));
+    for (uint64_t r = begin; r < end; ++r)
+      softmaxRowOfHalves<kFormat>(static_cast<const uint16_t*>(in.data) + r * d,
+                                  static_cast<uint16_t*>(out.data) + r * d, d, params.inverseTemperature, stream,
+                                  r + 1 == params.rows, work.as<float>());
+    if (stream) hwy::FlushStream();
+  });
+  return true;
+}
+
 struct Running {
   float max = -HUGE_VALF;
   double sum = 0;
@@ -238,6 +277,8 @@ void softmax(const Call& call) {
       softmaxLongRow(call, LongRow(in, r * d), LongTarget(out, r * d), d, params.inverseTemperature);
     return;
   }
+  if (softmaxOfHalves<kFormatFloat16>(call, params, in, out)) return;
+  if (softmaxOfHalves<kFormatBfloat16>(call, params, in, out)) return;
   forRows(call, params.rows, d, 0.4, in, out, [&](const float* src, float* dst, bool stream) {
     const bool throughWork = stream && d <= kCachedRow;
     float small[1024];
