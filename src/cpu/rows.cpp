@@ -140,14 +140,22 @@ void reduce(const Call& call) {
 
 // ---- normalize
 
-void scaleInto(const float* src, float* dst, size_t n, bool stream, double squares, float epsilon) {
+// Fetches as much from `ahead` meanwhile, where it isn't null.
+void scaleInto(const float* src, float* dst, size_t n, bool stream, double squares, float epsilon,
+               const float* ahead = nullptr) {
   const double norm = std::sqrt(squares);
   const double divisor = norm < epsilon ? double{epsilon} : norm;
   // Ordinary rows multiply, and those that are not finite; where the reciprocal isn't an ordinary float32 every element
   // is divided in double.
   if ((divisor > 1e-30 && divisor < 1e30) || !std::isfinite(divisor)) {
     const Vec factor = hn::Set(kF, static_cast<float>(1.0 / divisor));
-    map(src, dst, n, stream, [&](Vec x) HWY_ATTR { return hn::Mul(x, factor); });
+    mapWith(
+        src, dst, n, stream,
+        [&](Vec x, size_t i) HWY_ATTR {
+          if (ahead) hwy::Prefetch(ahead + i);
+          return hn::Mul(x, factor);
+        },
+        [&](Vec x, size_t, size_t) HWY_ATTR { return hn::Mul(x, factor); });
   } else {
     for (size_t i = 0; i < n; ++i) dst[i] = static_cast<float>(src[i] / divisor);
   }
@@ -160,7 +168,7 @@ void normalize(const Call& call) {
   const size_t d = params.d;
   if (!splits(call, params.rows, d, params.formats)) {
     forRows(call, params.rows, d, 0.25, in, out, [&](const float* src, float* dst, bool stream) {
-      scaleInto(src, dst, d, stream, sumOfRow(src, d, true), params.epsilon);
+      scaleInto(src, dst, d, stream, sumOfRow(src, d, true), params.epsilon, stream ? src + d : nullptr);
     });
     return;
   }
