@@ -34,9 +34,12 @@ void packNibbles(const int8_t* codes, uint8_t* out, size_t n) {
   if (n % 2) out[n / 2] = static_cast<uint8_t>(codes[n - 1] & 15);
 }
 
-constexpr size_t kPiece = 4096;     // elements worked on between a row of floats and its packed codes
-constexpr size_t kTogether = 4096;  // floats of rows whose scales are found together, well within the first-level cache
-constexpr size_t kBlock = 8192;     // bytes of codes gathered before they are streamed out
+constexpr size_t kPiece = 4096;  // elements worked on between a row of floats and its packed codes
+// Floats of rows whose scales are found together: with as many that are fetched ahead, and the codes gathered, they
+// leave some of a first-level cache of 32 KB.
+constexpr size_t kTogether = 2048;
+constexpr size_t kBlock = 8192;     // bytes of codes at most that are gathered before they are streamed out
+constexpr size_t kGathered = 4096;  // and so many where that is four rows and more
 
 void quantizeRow(const float* row, uint8_t* codes, const QuantizeParams& params, float scale, const float* ahead) {
   const int levels = params.bits == 4 ? 7 : 127;
@@ -83,7 +86,7 @@ void quantize(const Call& call) {
       return;
     }
     HWY_ALIGN uint8_t block[kBlock];
-    const uint64_t rowsABlock = kBlock / bytes / 4 * 4;
+    const uint64_t rowsABlock = std::max<uint64_t>(1, kGathered / bytes / 4) * 4;
     for (uint64_t r = begin; r < end; r += rowsABlock) {
       const uint64_t last = HWY_MIN(end, r + rowsABlock);
       quantizeRows(in + r * params.d, block, scales + r, last - r, params);

@@ -140,14 +140,22 @@ void reduce(const Call& call) {
 
 // ---- normalize
 
-void scaleInto(const float* src, float* dst, size_t n, bool stream, double squares, float epsilon) {
+// Fetches as much from `ahead` meanwhile, where it isn't null.
+void scaleInto(const float* src, float* dst, size_t n, bool stream, double squares, float epsilon,
+               const float* ahead = nullptr) {
   const double norm = std::sqrt(squares);
   const double divisor = norm < epsilon ? double{epsilon} : norm;
   // Ordinary rows multiply, and those that are not finite; where the reciprocal isn't an ordinary float32 every element
   // is divided in double.
   if ((divisor > 1e-30 && divisor < 1e30) || !std::isfinite(divisor)) {
     const Vec factor = hn::Set(kF, static_cast<float>(1.0 / divisor));
-    map(src, dst, n, stream, [&](Vec x) HWY_ATTR { return hn::Mul(x, factor); });
+    mapWith(
+        src, dst, n, stream,
+        [&](Vec x, size_t i) HWY_ATTR {
+          if (ahead) hwy::Prefetch(ahead + i);
+          return hn::Mul(x, factor);
+        },
+        [&](Vec x, size_t, size_t) HWY_ATTR { return hn::Mul(x, factor); });
   } else {
     for (size_t i = 0; i < n; ++i) dst[i] = static_cast<float>(src[i] / divisor);
   }
@@ -160,7 +168,7 @@ void normalize(const Call& call) {
   const size_t d = params.d;
   if (!splits(call, params.rows, d, params.formats)) {
     forRows(call, params.rows, d, 0.25, in, out, [&](const float* src, float* dst, bool stream) {
-      scaleInto(src, dst, d, stream, sumOfRow(src, d, true), params.epsilon);
+      scaleInto(src, dst, d, stream, sumOfRow(src, d, true), params.epsilon, stream ? src + d : nullptr);
     });
     return;
   }
@@ -185,8 +193,8 @@ void softmaxRow(const float* src, float* dst, size_t d, float factor, bool strea
   map(exps, dst, d, stream, [&](Vec x) HWY_ATTR { return hn::Mul(x, inverse); });
 }
 
-// The same of halves, which are widened, and narrowed again, in the passes that look for the largest and divide. Fetches
-// the next row meanwhile, where it isn't the last.
+// The same of halves, which are widened, and narrowed again, in the passes that look for the largest and divide.
+// Fetches the next row meanwhile, where this isn't the last.
 template <uint32_t kFormat>
 void softmaxRowOfHalves(const uint16_t* src, uint16_t* dst, size_t d, float factor, bool stream, bool last,
                         float* work) {
@@ -277,8 +285,8 @@ void softmax(const Call& call) {
       softmaxLongRow(call, LongRow(in, r * d), LongTarget(out, r * d), d, params.inverseTemperature);
     return;
   }
-  if (softmaxOfHalves<kFormatFloat16>(call, params, in, out) || softmaxOfHalves<kFormatBfloat16>(call, params, in, out))
-    return;
+  if (softmaxOfHalves<kFormatFloat16>(call, params, in, out)) return;
+  if (softmaxOfHalves<kFormatBfloat16>(call, params, in, out)) return;
   forRows(call, params.rows, d, 0.4, in, out, [&](const float* src, float* dst, bool stream) {
     const bool throughWork = stream && d <= kCachedRow;
     float small[1024];

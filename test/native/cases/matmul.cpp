@@ -202,6 +202,9 @@ void addMatmulCases(CaseList& list) {
           {ta ? Shape{389, 509} : Shape{509, 389}, tb ? Shape{401, 389} : Shape{389, 401}, ta, tb, 1, false, true});
     }
   add(list, "large-float16", Size::Split, kF16, kF16, {{260, 129}, {129, 519}});
+  // Rows whose distance is that of pages, read where they lie or not, and more of them than are held at a time.
+  add(list, "large-of-pages", Size::Split, kF32, kF32, {{70, 1024}, {1024, 300}});
+  add(list, "large-of-pages-float16", Size::Split, kF16, kF16, {{530, 1024}, {1024, 40}});
   add(list, "large-batch", Size::Split, kF32, kF32, {{37, 61, 67}, {37, 67, 59}, false, false, 2, false, true});
   add(list, "large-batch-repeated", Size::Split, kF32, kF32, {{37, 61, 67}, {67, 59}, false, false, 1, false, true});
   add(list, "large-row", Size::Split, kF32, kF32, {{1, 1021}, {1021, 777}, false, false, 1, false, true});
