@@ -1,5 +1,8 @@
 // What the figures compare with: the same calls in the server's own process.
 'use strict';
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { now } = require('../stats');
 
 const kWarm = 10;
@@ -20,9 +23,10 @@ async function frames({ manager, rows, dimensions, count }) {
 /** Searches of one query each, `clients` of them at a time, for some time. */
 async function search({ manager, dimensions, rows, clients, ms, k }) {
   const { fill, queryOf } = require('./vectors');
-  const index = await manager.createIndex({ dimensions });
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-bench-'));
+  const store = await manager.openStore(folder); // as the service has its indexes
+  const index = await manager.createIndex({ dimensions, store, name: 'bench' });
   await fill(rows, dimensions, (ids, vectors) => index.add(ids, vectors));
-  await index.compact();
   const loop = async (client, until) => {
     let count = 0;
     for (; now() < until; ++count) await index.search(queryOf(dimensions, client * 1000 + count), { k });
@@ -36,6 +40,8 @@ async function search({ manager, dimensions, rows, clients, ms, k }) {
   await all(ms / 4);
   const rate = await all(ms);
   await index.close();
+  await store.close();
+  fs.rmSync(folder, { recursive: true });
   return rate;
 }
 

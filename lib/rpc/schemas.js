@@ -78,7 +78,7 @@ function oneOf(description, values, more = {}) {
  * @param {string} description
  * @returns {Schema}
  */
-function tensor(description) {
+function tensorField(description) {
   return {
     type: ['array', 'object'],
     description:
@@ -96,12 +96,27 @@ function anyObject(description) {
   return { type: 'object', description, additionalProperties: true };
 }
 
-const text = (/** @type {string} */ description) => string(description);
-const texts = (/** @type {string} */ description) => list(description, { type: 'string' });
+/**
+ * Texts.
+ * @param {string} description
+ * @returns {Schema}
+ */
+const texts = (description) => list(description, { type: 'string' });
 const kNameRule = { minLength: 1, maxLength: 100, pattern: '^[A-Za-z0-9_.-]+$' };
-const name = (/** @type {string} */ description, more = {}) => string(description, { ...kNameRule, ...more });
+/**
+ * A name that may be a folder's.
+ * @param {string} description
+ * @param {object} [more]
+ * @returns {Schema}
+ */
+const name = (description, more = {}) => string(description, { ...kNameRule, ...more });
 const kId = { type: ['string', 'integer'], description: 'a string of 1 to 512 bytes, or a whole number' };
-const ids = (/** @type {string} */ description) => list(description, kId);
+/**
+ * Ids of vectors.
+ * @param {string} description
+ * @returns {Schema}
+ */
+const ids = (description) => list(description, kId);
 const metadata = anyObject('a JSON object that filters see');
 const filter = anyObject('which may be found: { field: value }, { field: { $gte: 1 } }, $and, $or, $not');
 const timings = anyObject('milliseconds');
@@ -125,9 +140,8 @@ module.exports = {
   boolean,
   list,
   oneOf,
-  tensor,
+  tensorField,
   anyObject,
-  text,
   texts,
   name,
   ids,

@@ -21,6 +21,7 @@ const { runWorkload } = require('./run-workload');
  * @property {import('../rpc').Dispatcher} dispatcher of methods, for the doors that read calls by themselves
  * @property {import('../rpc/json-rpc').JsonRpc} rpc
  * @property {import('./sockets').Sockets} sockets
+ * @property {readonly Endpoint[]} endpoints all of them
  */
 /** @typedef {import('fastify').FastifyRequest} Request */
 /** @typedef {import('fastify').FastifyReply} Reply */

@@ -107,12 +107,13 @@ function describe(endpoints) {
 
 /**
  * GET /openapi.json.
+ * @param {import('./endpoints').Parts} parts
  * @returns {import('./endpoints').Handler}
  */
-function getOpenApi() {
+function getOpenApi({ endpoints }) {
   /** @type {object|undefined} */
   let described;
-  return async () => (described ??= describe(require('./endpoints').kEndpoints));
+  return async () => (described ??= describe(endpoints));
 }
 
 module.exports = { getOpenApi, describe };

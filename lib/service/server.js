@@ -288,7 +288,7 @@ function createServer(
       method,
       url: path.replace(/<(\w+)>/g, ':$1'),
       config: { body, scope },
-      handler: handler({ manager, state, logger, config, gate, dispatcher, rpc, sockets }),
+      handler: handler({ manager, state, logger, config, gate, dispatcher, rpc, sockets, endpoints: kEndpoints }),
     });
   sockets.attach(app.server, app);
   const rpcServer = makeRpcServer(app, sockets, config, tls);

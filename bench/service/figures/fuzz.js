@@ -2,7 +2,7 @@
 'use strict';
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
-const { now, round } = require('../../stats');
+const { now } = require('../../stats');
 
 const kRoot = path.join(__dirname, '../../..');
 
@@ -14,7 +14,7 @@ async function measure({ quick, messages }) {
     [path.join(kRoot, 'node_modules/jest/bin/jest.js'), 'test/js/rpc/fuzz.test.js'],
     { cwd: kRoot, encoding: 'utf8', env: { ...process.env, SWITCHYARD_FUZZ_MESSAGES: String(count) } },
   );
-  const seconds = round((now() - began) / 1000, 0);
+  const seconds = Math.round((now() - began) / 1000);
   if (status !== 0) throw new Error(stderr.slice(-4000));
   return [
     {

@@ -39,7 +39,7 @@ async function measure({ quick, rows }) {
   };
   const inside = () =>
     server.ask({ ask: 'measure', what: 'search', rows: count, dimensions: kDimensions, clients: kClients, ms, k: kK });
-  await all(ms / 4);
+  await all(ms); // what merges segments has ended then
   const over = [await all(ms)];
   const beside = [await inside()];
   over.push(await all(ms));

@@ -25,7 +25,7 @@ function aboutModel({ digest, dimensions, maxLength, kind }, name) {
 }
 
 /** @type {Handler} */
-async function processEmbeddings(parts, { embeddings, texts, options = {}, includeBasis = false, job }, call) {
+async function makeReady(parts, { embeddings, texts, options = {}, includeBasis = false, job }, call) {
   const { model: name, ...wishes } = options;
   const jobs = jobOptions(parts, job, call);
   const run = async (/** @type {TextModel|undefined} */ model) =>
@@ -108,4 +108,4 @@ async function byCosine(model, query, documents, options) {
   return { results, tokens: sum(tokens) };
 }
 
-module.exports = { processEmbeddings, embed, rerank };
+module.exports = { makeReady, embed, rerank };

@@ -1,6 +1,6 @@
 // index_create, index_add, index_upsert, index_remove, index_search, index_stats.
 'use strict';
-const { jobOptions, given } = require('./jobs');
+const { jobOptions, waitFor, given } = require('./jobs');
 
 /** @typedef {import('../methods').Handler} Handler */
 /** @typedef {import('../../index').SearchResult} SearchResult */
@@ -45,7 +45,7 @@ async function remove({ indexes }, { index: name, ids }) {
 
 /** @type {Handler} */
 async function search(parts, { index: name, vectors, job, ...rest }, call) {
-  const options = given({ ...rest, ...jobOptions(parts, job, call) });
+  const jobs = jobOptions(parts, job, call);
   const many = { ...vectors, shape: vectors.shape.length === 1 ? [1, vectors.shape[0]] : vectors.shape };
   return parts.indexes.use(name, async (index) => {
     const {
@@ -53,7 +53,12 @@ async function search(parts, { index: name, vectors, job, ...rest }, call) {
       scores,
       vectors: found,
       metadata,
-    } = /** @type {import('../../index').SearchResults} */ (/** @type {unknown} */ (await index.search(many, options)));
+    } = /** @type {import('../../index').SearchResults} */ (
+      /** @type {unknown} */ (
+        // Searches of several calls run as one where they have neither a signal nor a time of their own.
+        await waitFor((others) => index.search(many, given({ ...rest, ...others })), jobs, 'index_search')
+      )
+    );
     const results = ids.map((each, i) =>
       given({
         ids: each,

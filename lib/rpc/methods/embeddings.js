@@ -1,7 +1,7 @@
 // Methods that turn vectors and texts into vectors, and texts into an order.
 'use strict';
 const { anyObject, boolean, integer, job, list, model, number, object, oneOf, string } = require('../schemas');
-const { tensor, texts, timings } = require('../schemas');
+const { tensorField, texts, timings } = require('../schemas');
 
 /** @type {readonly import('../methods').Method[]} */
 const kEmbeddings = [
@@ -15,7 +15,7 @@ const kEmbeddings = [
     repeatable: true,
     tensors: ['embeddings', 'options.basis.mean', 'options.basis.components', 'options.basis.explainedVariance'],
     params: object({
-      embeddings: tensor('Rows [n, d], or one vector [d].'),
+      embeddings: tensorField('Rows [n, d], or one vector [d].'),
       texts: { type: ['string', 'array'], description: 'texts in their place', items: { type: 'string' } },
       options: object({
         normalize: boolean('each row over its length', true),
@@ -31,15 +31,15 @@ const kEmbeddings = [
     }),
     result: object(
       {
-        embeddings: tensor('[n, c], of one vector or text [c].'),
-        scales: tensor('[n], with quantization: what codes of a row are multiplied with.'),
+        embeddings: tensorField('[n, c], of one vector or text [c].'),
+        scales: tensorField('[n], with quantization: what codes of a row are multiplied with.'),
         basis: anyObject('what rows were reduced with: name, version; with includeBasis mean, components and more'),
         dimensions: integer('of each row', 0),
         timings,
       },
       ['embeddings', 'dimensions', 'timings'],
     ),
-    handler: (parts, params, call) => require('../handlers/embeddings').processEmbeddings(parts, params, call),
+    handler: (parts, params, call) => require('../handlers/embeddings').makeReady(parts, params, call),
   },
   {
     name: 'embed',
@@ -64,7 +64,7 @@ const kEmbeddings = [
     ),
     result: object(
       {
-        embeddings: tensor('[n, d].'),
+        embeddings: tensorField('[n, d].'),
         tokens: list('of each text', { type: 'integer' }),
         truncated: list('of each text, whether it was cut', { type: 'boolean' }),
         model: anyObject('name, digest, dimensions, maxLength'),

@@ -14,14 +14,14 @@ const {
   object,
   oneOf,
 } = require('../schemas');
-const { tensor } = require('../schemas');
+const { tensorField } = require('../schemas');
 
 const index = name('what the index is called');
 const kMetrics = ['cosine', 'dot', 'l2'];
 const kDTypes = ['float32', 'float16', 'bfloat16', 'int8'];
 const rows = {
   ids: ids('one for each vector'),
-  vectors: tensor('Rows [n, d], float32.'),
+  vectors: tensorField('Rows [n, d], float32.'),
   metadata: list('of each vector an object, or null', { ...metadata, type: ['object', 'null'] }),
 };
 const about = object(
@@ -102,7 +102,7 @@ const kIndexes = [
     params: object(
       {
         index,
-        vectors: tensor('Queries [n, d], or one [d], float32.'),
+        vectors: tensorField('Queries [n, d], or one [d], float32.'),
         k: integer('how many', 1, Number.MAX_SAFE_INTEGER, { default: 10 }),
         filter,
         ids: ids('these alone'),
@@ -122,7 +122,7 @@ const kIndexes = [
             {
               ids: ids('the nearest first'),
               scores: list('of each', { type: 'number' }),
-              vectors: tensor('[hits, d].'),
+              vectors: tensorField('[hits, d].'),
               metadata: list('of each, or null', { ...metadata, type: ['object', 'null'] }),
             },
             ['ids', 'scores'],

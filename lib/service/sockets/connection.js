@@ -41,7 +41,6 @@ class Connection {
   #began = 0;
   #isAlive = true;
   #isClosed = false;
-  #held = 0;
   #calls = 0;
   #isBinary = false;
 
@@ -114,14 +113,10 @@ class Connection {
       this.#refuse(kLater, error);
       return;
     }
-    this.#held += length;
     ++this.#calls;
     this.#isBinary ||= isBinary;
     const reply = await this.#answer(data, isBinary);
-    reply.released.then(() => {
-      this.#rules.budget.give(length);
-      this.#held -= length;
-    });
+    reply.released.then(() => this.#rules.budget.give(length));
     --this.#calls;
     this.#send(reply, isBinary);
   }

@@ -1,7 +1,6 @@
 // All WebSockets of a worker: who may open one, how many, and what becomes of them.
 'use strict';
 const http = require('node:http');
-const https = require('node:https');
 const { setInterval, clearInterval, setTimeout } = require('node:timers');
 const { WebSocketServer } = require('ws');
 const { HttpError } = require('../../exchange');
@@ -81,7 +80,7 @@ class Sockets {
 
   /**
    * Requests for an upgrade are the service's like all others: its hooks decide who enters.
-   * @param {http.Server|https.Server} server
+   * @param {http.Server|import('node:https').Server} server
    * @param {import('fastify').FastifyInstance} app
    * @param {boolean} [everywhere] whatever the path is
    */

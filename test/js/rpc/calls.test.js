@@ -194,6 +194,17 @@ describe('what is kept', () => {
     expect(results[0].vectors.data).toEqual([1, 0, 1, 1]);
     const one = await call('index_search', { index, vectors: [1, 0], filter: { n: 3 } });
     expect(one.results).toEqual([{ ids: ['c'], scores: [expect.any(Number)] }]);
+    // Several at a time, which run as one, have each its own answer; one that is given up is none of them.
+    const asked = [
+      [1, 0],
+      [0, 1],
+      [1, 1],
+      [1, 0],
+    ];
+    const found = await Promise.all(asked.map((query) => call('index_search', { index, vectors: query, k: 1 })));
+    expect(found.map((each) => each.results[0].ids[0])).toEqual(['a', 2, 'c', 'a']);
+    const canceled = { signal: AbortSignal.abort() };
+    expect((await failure('index_search', { index, vectors: [1, 0] }, canceled)).code).toBe('ERR_CANCELED');
     expect(await call('index_upsert', { index, ids: ['a'], vectors: [[0, 1]] })).toMatchObject({ size: 3 });
     expect(await call('index_remove', { index, ids: ['a', 'x'] })).toMatchObject({ removed: 1, size: 2 });
     expect((await call('index_stats', { index })).indexes[0]).toMatchObject({ name: index, size: 2, dimensions: 2 });
@@ -204,8 +215,8 @@ describe('what is kept', () => {
       code: 'ERR_NOT_FOUND',
       argument: 'index',
     });
-    for (const vectors of [{ ref: 'x' }, { shape: [1, 2], offset: 0 }, {}, []])
-      expect((await failure('index_search', { index, vectors })).code).toBe('ERR_INVALID_ARGUMENT');
+    for (const wrong of [{ ref: 'x' }, { shape: [1, 2], offset: 0 }, {}, []])
+      expect((await failure('index_search', { index, vectors: wrong })).code).toBe('ERR_INVALID_ARGUMENT');
     expect(await failure('index_search', { index, vectors: [[1, 2, 3]] })).toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
     });
