@@ -16,7 +16,9 @@ async function main() {
     app.rpcServer.listen(0, '127.0.0.1', resolve);
   });
   process.on('message', async ({ ask, ...more }) => {
-    const answer = await { memory, measure, sockets: () => app.sockets.count }[ask](more);
+    const answer = await { memory, resident: () => process.memoryUsage(), measure, sockets: () => app.sockets.count }[
+      ask
+    ](more);
     process.send({ answer });
   });
   process.on('disconnect', () => process.exit(0));

@@ -36,6 +36,8 @@ function partsOf(config, logger) {
 
 /** @param {Options} options */
 async function serve({ memoryDir, config: file, load }) {
+  // From Node 22 on what was compiled once is read by the next start.
+  /** @type {{ enableCompileCache?: () => void }} */ (require('node:module')).enableCompileCache?.();
   const { useConfig } = require('./use-config');
   if (file !== undefined) useConfig(file);
   const { readServiceConfig } = require('../config');
