@@ -53,27 +53,17 @@ function sharedOf(manager, key, folderOf, opening) {
       resources,
       log,
       mayOwn: config.ownsMemory,
-      openHost: async (how) => {
-        const host = await StoreHost.open(manager, folderOf(how.folder), opening, how.isLost);
+      openHost: async (how, wanted) => {
+        const host = await StoreHost.open(manager, folderOf(how.folder), wanted, how.isLost);
         HostMemories.on(host, HostIndexes.on(host));
         return host;
       },
+      onIdle: () => all.delete(key),
     });
     all.set(key, shared);
   }
-  shared.handles += 1;
+  shared.retain(opening);
   return shared;
-}
-
-/**
- * @param {Manager} manager
- * @param {string} key
- * @param {SharedStore} shared
- */
-async function letGo(manager, key, shared) {
-  if (--shared.handles > 0) return;
-  open.get(manager)?.delete(key);
-  await shared.close();
 }
 
 /**
@@ -107,14 +97,14 @@ async function openShared(manager, key, folderOf, opening, shown) {
   try {
     const { value } = await shared.call({ name: 'open', limit: opening.limit });
     const { store: stats } = /** @type {{ store: import('../../index').StoreStats }} */ (value);
+    const close = () => shared.release();
     const retain = () => {
-      shared.handles += 1;
+      shared.retain();
       return close;
     };
-    const close = () => letGo(manager, key, shared);
     return new ClusterStore({ shared, path: shown, durable: opening.durable, stats, retain, close });
   } catch (error) {
-    await letGo(manager, key, shared);
+    await shared.release();
     throw error;
   }
 }

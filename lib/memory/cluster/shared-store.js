@@ -11,7 +11,8 @@ const { Server } = require('./server');
 
 /** @typedef {import('./host').StoreHost} StoreHost */
 /** @typedef {import('../../cluster/worker/shared-resources').SharedResources} SharedResources */
-/** @typedef {import('../../cluster/worker/shared-resources').Ownable} Ownable */
+/** @typedef {import('../../cluster/wire/resource-messages').OwnMessage} OwnMessage */
+/** @typedef {import('./host').Opening} Opening */
 /** @typedef {Record<string, unknown>} Call */
 /**
  * @template [Value=unknown]
@@ -56,27 +57,61 @@ class SharedStore {
   #writes = 0;
   /** @type {Set<number>} numbers of writes without an answer */
   #open = new Set();
-  #isClosed = false;
+  #isClosed = true;
+  #isOwning = false; // it is being opened here
+  /** @type {Opening|undefined} */
+  #opening;
+  #mayOwn;
+  #onIdle;
   #goneTurn = 0; // that of the last owner that has died
   /** @type {Set<(news: News) => void>} */
   listeners = new Set();
-  handles = 0;
+  #handles = 0;
 
   /**
    * @param {{ key: string, resources: SharedResources, log: import('../../core/log').Logger, mayOwn: boolean,
-   *   openHost: (how: import('../../cluster/wire/resource-messages').OwnMessage) => Promise<StoreHost> }} parts
+   *   openHost: (how: OwnMessage, opening: Opening) => Promise<StoreHost>, onIdle: () => void }} parts `onIdle`: this
+   *   process neither has it open nor owns it
    */
-  constructor({ key, resources, log, mayOwn, openHost }) {
+  constructor({ key, resources, log, mayOwn, openHost, onIdle }) {
     this.#key = key;
     this.#resources = resources;
     this.#openHost = openHost;
     this.#log = log;
-    resources.hold(key, {
-      mayOwn,
+    this.#mayOwn = mayOwn;
+    this.#onIdle = onIdle;
+  }
+
+  /**
+   * One handle more.
+   * @param {Opening} [opening] of the first one
+   */
+  retain(opening) {
+    this.#handles += 1;
+    if (!this.#isClosed) return;
+    this.#isClosed = false;
+    this.#opening = opening ?? this.#opening;
+    this.#resources.hold(this.#key, {
+      mayOwn: this.#mayOwn,
       own: (how) => this.#own(how),
       disown: () => this.#disown(),
       gone: (turn) => this.#onGone(turn),
     });
+  }
+
+  /** One handle less; of the last one resolves once it is closed, where no other process has it open. */
+  async release() {
+    if (--this.#handles > 0) return;
+    this.#isClosed = true;
+    this.#fail(new GPUError('ERR_CLOSED', 'the store is closed'));
+    this.#route?.close();
+    this.#route = undefined;
+    await this.#resources.release(this.#key).catch(() => {}); // its coordinator has gone, and closed it
+    this.#tellIdle();
+  }
+
+  #tellIdle() {
+    if (this.#isClosed && !this.#owned && !this.#isOwning) this.#onIdle();
   }
 
   // ---- calls
@@ -179,7 +214,10 @@ class SharedStore {
   /** @returns {Promise<Route|undefined>} undefined: it has gone, and the coordinator will say who is next */
   async #find() {
     const { address, isMine, turn } = await this.#resources.claim(this.#key);
-    if (isMine) return this.#owned?.turn === turn ? this.#localRoute(this.#owned.host, turn) : undefined;
+    const owned = this.#owned;
+    if (isMine && owned?.turn === turn) return this.#localRoute(owned.host, turn);
+    if (isMine) await wait(kAgainMs); // it lets go of it
+    if (isMine) return undefined;
     const socket = await connectTo(address);
     if (!socket) await wait(kAgainMs);
     return socket && this.#remoteRoute(socket, turn);
@@ -291,9 +329,20 @@ class SharedStore {
 
   // ---- this process owns it
 
-  /** @param {import('../../cluster/wire/resource-messages').OwnMessage} how */
+  /** @param {OwnMessage} how */
   async #own(how) {
-    const host = await this.#openHost(how);
+    this.#isOwning = true;
+    try {
+      return await this.#serve(how);
+    } finally {
+      this.#isOwning = false;
+      this.#tellIdle();
+    }
+  }
+
+  /** @param {OwnMessage} how */
+  async #serve(how) {
+    const host = await this.#openHost(how, /** @type {Opening} */ (this.#opening));
     const server = new Server(host, this.#log);
     try {
       const address = await server.listen(how.folder, this.#key, how.turn);
@@ -317,15 +366,7 @@ class SharedStore {
     owned.server.pause(); // what is called from now on is the next owner's to do
     await owned.host.close();
     await owned.server.close();
-  }
-
-  /** No handle is left; resolves once it is closed, where no other process has it open. */
-  async close() {
-    this.#isClosed = true;
-    this.#fail(new GPUError('ERR_CLOSED', 'the store is closed'));
-    this.#route?.close();
-    this.#route = undefined;
-    await this.#resources.release(this.#key).catch(() => {}); // its coordinator has gone, and closed it
+    this.#tellIdle();
   }
 }
 

@@ -145,6 +145,9 @@ test('a store is open until the last process has closed it, and again when one o
   expect(cluster.ownerOf(at())).toBe(a);
   await cluster.on(b, put, 'k', '2');
   expect(await errorOf(() => cluster.on(a, get, 'k'))).toMatchObject({ code: 'ERR_CLOSED' });
+  await openAll(a); // it owns it still
+  expect(await cluster.on(a, get, 'k')).toBe('2');
+  await cluster.on(a, close);
   const closing = cluster.on(b, close);
   await openAll(b); // while it may not be closed yet
   await closing;
