@@ -146,12 +146,12 @@ class Journal {
       const rows = new Float32Array(buffer, 0, entry.rows * this.#what.dimensions);
       const rest = new Uint8Array(buffer, rows.byteLength, entry.bytes);
       /** @type {number|undefined} */
-      const newName = await offLoop((id) => this.#table.exchange(id, name, rows, rest));
-      if (newName === undefined) continue; // it was merged away
-      this.#segments.exchange(name, newName, rows);
+      const renamed = await offLoop((id) => this.#table.exchange(id, name, rows, rest));
+      if (renamed === undefined) continue; // it was merged away
+      this.#segments.exchange(name, renamed, rows);
       this.#entries.delete(name);
-      this.#entries.set(newName, entry);
-      this.#mapped.add(newName);
+      this.#entries.set(renamed, entry);
+      this.#mapped.add(renamed);
     }
   }
 
