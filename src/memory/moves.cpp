@@ -44,7 +44,8 @@ class MovePlanner {
   std::unique_ptr<Moves> plan() {
     for (const auto& slab : arena_.slabs_) pieces_.push_back(piecesOf(*slab));
     std::vector<Candidate> candidates = runs();
-    if (auto slabs = slabsToEmpty()) candidates.push_back(std::move(*slabs));
+    for (bool byShare : {false, true})
+      if (auto slabs = slabsToEmpty(byShare)) candidates.push_back(std::move(*slabs));
     std::stable_sort(candidates.begin(), candidates.end(),
                      [](const Candidate& a, const Candidate& b) { return a.bytes < b.bytes; });
     if (candidates.size() > kMostTries) candidates.resize(kMostTries);
@@ -116,23 +117,32 @@ class MovePlanner {
     return all;
   }
 
-  // The least used ones of which every block may be moved, so many that a new slab has room.
-  std::optional<Candidate> slabsToEmpty() const {
+  // The least used ones (by their share: of their size) of which every block may be moved, so many that a new slab has
+  // room, and no more than have to be.
+  std::optional<Candidate> slabsToEmpty(bool byShare) const {
     std::vector<size_t> order;
     for (size_t s = 0; s < pieces_.size(); ++s)
       if (std::none_of(pieces_[s].begin(), pieces_[s].end(), [](const Piece& piece) { return piece.isFixed; }))
         order.push_back(s);
-    std::sort(order.begin(), order.end(),
-              [&](size_t a, size_t b) { return arena_.slabs_[a]->used < arena_.slabs_[b]->used; });
+    const auto cost = [&](size_t s) {
+      const double used = static_cast<double>(arena_.slabs_[s]->used);
+      return byShare ? used / static_cast<double>(arena_.slabs_[s]->buffer->size) : used;
+    };
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return cost(a) < cost(b); });
     Candidate all{.isRun = false};
     uint64_t reserved = arena_.reserved_;
     for (size_t s : order) {
       if (reserved + size_ <= arena_.limit_) break;
       reserved -= arena_.slabs_[s]->buffer->size;
       all.slabs.push_back(s);
-      all.bytes += arena_.slabs_[s]->used;
     }
     if (all.slabs.empty() || reserved + size_ > arena_.limit_) return std::nullopt;
+    std::erase_if(all.slabs, [&](size_t s) {
+      if (reserved + arena_.slabs_[s]->buffer->size + size_ > arena_.limit_) return false;
+      reserved += arena_.slabs_[s]->buffer->size;
+      return true;
+    });
+    for (size_t s : all.slabs) all.bytes += arena_.slabs_[s]->used;
     return all;
   }
 

@@ -80,8 +80,8 @@ TEST_P(Fragmented, AJobMovesWhatItNeedsItself) {
 // What a job of another context of the same device uses stays where it is, and the job gets what it should.
 TEST_P(Fragmented, JobsUnderWayAreNotDisturbed) {
   auto other = Context::create(device, options());
-  auto sum = makeJob("add", {values[1], values[15]});
-  sum->inputs[0].host = nullptr, sum->inputs[0].device = tensors[1];
+  auto sum = makeJob("add", {values[7], values[15]});
+  sum->inputs[0].host = nullptr, sum->inputs[0].device = tensors[7];
   sum->inputs[1].host = nullptr, sum->inputs[1].device = tensors[15];
   std::vector<HostTensor> sums;
   {
@@ -98,8 +98,8 @@ TEST_P(Fragmented, JobsUnderWayAreNotDisturbed) {
     ASSERT_TRUE(pending.wait().ok());
     sums = outputsOf(*sum);
   }
-  for (size_t i = 0; i < values[1].size(); ++i)
-    ASSERT_EQ(sums[0].at(i), static_cast<float>(values[1].at(i) + values[15].at(i)));
+  for (size_t i = 0; i < values[7].size(); ++i)
+    ASSERT_EQ(sums[0].at(i), static_cast<float>(values[7].at(i) + values[15].at(i)));
   expectAllRight();
   EXPECT_EQ(usedBytesAtRest(*other), 0u);
 }

@@ -164,12 +164,12 @@ class Journal {
       const { rows, bytes, at, source } = await mapSegment(this.#collection, entry, this.#what.dimensions);
       await this.#collection.check(entry.file, 0, bytes.length);
       /** @type {number|undefined} */
-      const newName = await offLoop((id) => this.#table.exchange(id, name, bytes, entry.rows, at, source));
-      if (newName === undefined) continue; // it was merged away
-      this.#segments.exchange(name, newName, rows);
+      const renamed = await offLoop((id) => this.#table.exchange(id, name, bytes, entry.rows, at, source));
+      if (renamed === undefined) continue; // it was merged away
+      this.#segments.exchange(name, renamed, rows);
       this.#entries.delete(name);
-      this.#entries.set(newName, entry);
-      this.#mapped.add(newName);
+      this.#entries.set(renamed, entry);
+      this.#mapped.add(renamed);
     }
   }
 
