@@ -43,14 +43,14 @@ let state = 1;
 const next = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32 - 0.5;
 const vector = () => Float32Array.from({ length: kDimensions }, next);
 
-/** Calls at a steady rate, whatever each takes; `most` at a time, what is late is called as soon as it can be. */
+/** Calls at a steady rate, whatever each takes: `most` at a time, and their times from when they were due. */
 async function atRate(rate, ms, call, most = 512) {
   const took = [];
   const [began, running] = [now(), new Set()];
   for (let i = 0; now() - began < ms;) {
     const due = Math.floor(((now() - began) / 1000) * rate);
     for (; i < due && running.size < most; ++i) {
-      const from = now();
+      const from = began + (i * 1000) / rate; // when it was due: what waits for others has waited, too
       const mine = call(i).then(() => {
         took.push(now() - from);
         running.delete(mine);
@@ -167,7 +167,7 @@ async function takeovers(workers) {
       since(index.search(query, { k: 10 })),
       since(index.upsert(['mine'], query)),
     ]);
-    took.push({ search: round(search, 1), write: round(write, 1) });
+    took.push({ search: round(search, 3), write: round(write, 3) });
     workers.push(await standBy());
     await sleep(1000);
   }
@@ -213,9 +213,12 @@ function report(results, kills) {
   const sum = (name) => results.reduce((total, result) => total + result[name], 0);
   const times = (list) => ({
     count: list.length,
-    p50: round(percentile(list, 0.5), 2),
-    p99: round(percentile(list, 0.99), 2),
-    max: round(Math.max(...list), 1),
+    p50: round(percentile(list, 50), 3),
+    p99: round(percentile(list, 99), 3),
+    max: round(
+      list.reduce((most, ms) => Math.max(most, ms), 0),
+      3,
+    ),
   });
   const figures = {
     kills,

@@ -26,7 +26,7 @@ test.each([undefined, {}, { from: 'x', number: 1, floor: 1 }])('a write with the
   await expect(hostOf({}).call(call, [new Uint8Array(1)], {})).rejects.toMatchObject({ code: 'ERR_INTERNAL' });
 });
 
-test('where files lie on memory that is full, it says what helps; where they lie on a disk, the store does', async () => {
+test('where files lie on memory that is full it says what helps; where they lie on a disk the store does', async () => {
   const full = new GPUError('ERR_OUT_OF_MEMORY', 'the disk is full');
   const store = { get: async () => Promise.reject(full) };
   const call = { id: 1, name: 'get', key: 'k' };
