@@ -245,7 +245,7 @@ describe.each(devices)('on %s', (device) => {
     for (const job of jobs) job.then(() => ++done);
     await closed;
     expect(done).toBe(3);
-    expect(own.memoryUsage).toEqual({ used: 0, reserved: 0, peak: 0, limit: 0 });
+    expect(own.memoryUsage).toEqual({ used: 0, reserved: 0, peak: 0, limit: 0, largestFree: 0 });
     await own.close();
   });
 
