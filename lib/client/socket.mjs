@@ -21,8 +21,8 @@ class SocketDoor {
 
   /**
    * @param {string} url
-   * @param {{ token?: string, WebSocket: typeof WebSocket, onEvent?: (event: Json) => void, onState?: (state: string) =>
-   *   void }} options
+   * @param {{ token?: string, WebSocket: typeof WebSocket, onEvent?: (event: Json) => void,
+   *   onState?: (state: string) => void }} options
    */
   constructor(url, options) {
     this.#url = url;
