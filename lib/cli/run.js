@@ -180,7 +180,11 @@ async function local({ device = 'auto', timeout }) {
 async function chooseRunner(options, jobOptions) {
   if (options.server && (options.local || options.url))
     throw invalid(`--server and ${options.local ? '--local' : '--url'} exclude each other`);
-  if (options.server) return require('./server/run').runner(/** @type {any} */ (options), jobOptions);
+  if (options.server)
+    return require('./server/run').runner(
+      /** @type {import('./server/run').Options} */ (/** @type {unknown} */ (options)),
+      jobOptions,
+    );
   if (options.local && options.url) throw invalid('--local and --url exclude each other');
   if (options.local) return local(options);
   const { answers } = require('./client');
@@ -258,7 +262,11 @@ function print({ workload, shape, where, result, outputs, roundTrip, repeated })
  */
 async function run(type, options) {
   const { server, file } = options;
-  if (server && file?.endsWith('.jsonl')) return require('./server/run').runLines(file, /** @type {any} */ (options));
+  if (server && file?.endsWith('.jsonl'))
+    return require('./server/run').runLines(
+      file,
+      /** @type {import('./server/run').Options} */ (/** @type {unknown} */ (options)),
+    );
   const { workload, jobOptions, shape } = prepare(type, options);
   if (options.out !== undefined && workload.type !== 'render')
     throw invalid(`--out writes a picture, but ${show(workload.type)} gives none: render does`);

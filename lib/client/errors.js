@@ -1,6 +1,7 @@
 // What a call ends with where it fails: an error with the server's code, or with one of the client's own.
 'use strict';
 
+/** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
 /** No answer came: the connection could not be opened, or has ended. */
 const kConnection = 'ERR_CONNECTION';
 /** What came is no answer. */
@@ -26,7 +27,7 @@ class RpcError extends Error {
 }
 
 /**
- * @param {any} error of an answer
+ * @param {Json} error of an answer
  * @returns {RpcError}
  */
 function asRpcError(error) {
@@ -36,7 +37,7 @@ function asRpcError(error) {
 }
 
 /**
- * @param {any} error
+ * @param {Json} error
  * @param {boolean} isSafe whether the call may run twice
  */
 function mayRetry(error, isSafe) {

@@ -2,6 +2,7 @@
 // docs/http.md has the layout.
 // Written by `npm run generate`.
 
+/** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
 /** @typedef {Float32Array|Int32Array|Uint32Array|Int8Array|Uint8Array|Uint16Array} Numbers */
 /** @typedef {{ data: Numbers, shape: number[], dtype: string }} Tensor */
 
@@ -35,13 +36,13 @@ function aligned(bytes) {
   return Math.ceil(bytes / kAlign) * kAlign;
 }
 
-/** @param {any} value */
+/** @param {Json} value */
 function isView(value) {
   return ArrayBuffer.isView(value) && !(value instanceof DataView);
 }
 
 /**
- * @param {any} value
+ * @param {Json} value
  * @returns {Tensor|undefined} undefined: it is none
  */
 function asTensor(value) {
@@ -63,10 +64,10 @@ function arrayName(data) {
 }
 
 /**
- * @param {any} value
+ * @param {Json} value
  * @param {(tensor: Tensor) => object} place
  * @param {number} [depth]
- * @returns {any} a copy in which tensors are what `place` says of them
+ * @returns {Json} a copy in which tensors are what `place` says of them
  */
 function replaceTensors(value, place, depth = 0) {
   if (value === null || typeof value !== 'object') return value;
@@ -108,10 +109,10 @@ function encodeFrame(message) {
 }
 
 /**
- * @param {any} value
+ * @param {Json} value
  * @param {ArrayBuffer} buffer
  * @param {number} start of the tensors
- * @returns {any} with tensors that view the frame's memory
+ * @returns {Json} with tensors that view the frame's memory
  */
 function placeTensors(value, buffer, start) {
   if (value === null || typeof value !== 'object') return value;
@@ -131,7 +132,7 @@ function placeTensors(value, buffer, start) {
 
 /**
  * @param {ArrayBuffer} buffer
- * @returns {any} the message, with its tensors
+ * @returns {Json} the message, with its tensors
  * @throws {Error} it is no frame, or its header lies
  */
 function decodeFrame(buffer) {

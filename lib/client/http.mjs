@@ -3,6 +3,7 @@
 import { RpcError, asRpcError, canceled, kConnection, kProtocol } from './errors.mjs';
 import { decodeFrame, encodeFrame } from './frame.mjs';
 
+/** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
 const kType = 'application/octet-stream';
 const kPassing = new Set([429, 502, 503, 504]);
 
@@ -22,9 +23,9 @@ class HttpDoor {
 
   /**
    * @param {string} method
-   * @param {any} params
+   * @param {Json} params
    * @param {{ signal?: AbortSignal, meta: object }} options
-   * @returns {Promise<any>}
+   * @returns {Promise<Json>}
    */
   async call(method, params, { signal, meta }) {
     if (this.#closing.signal.aborted) throw new RpcError('ERR_CLOSED', 'this client is closed');
@@ -62,7 +63,7 @@ class HttpDoor {
    */
   #resultOf({ status, headers }, bytes) {
     const isFrame = headers.get('content-type')?.startsWith(kType);
-    /** @type {any} */
+    /** @type {Json} */
     let message;
     try {
       message = isFrame ? decodeFrame(bytes) : JSON.parse(new TextDecoder().decode(bytes));

@@ -68,7 +68,7 @@ export class RpcError extends Error {
 
 /** A message with tensors anywhere in it as a binary frame, and back: as docs/http.md has it. */
 export function encodeFrame(message: object): Uint8Array<ArrayBuffer>;
-export function decodeFrame(frame: ArrayBuffer): any;
+export function decodeFrame(frame: ArrayBuffer): ReturnType<typeof JSON.parse>;
 
 export interface Client extends Methods {}
 
@@ -84,7 +84,7 @@ export interface Client extends Methods {}
 export class Client {
   constructor(url: string | URL, options?: ClientOptions);
   /** Calls a method by its name. */
-  call(method: string, params?: object, options?: CallOptions): Promise<any>;
+  call(method: string, params?: object, options?: CallOptions): Promise<ReturnType<typeof JSON.parse>>;
   /** Ends the connection; calls that are under way fail. Idempotent. */
   close(): Promise<void>;
 }

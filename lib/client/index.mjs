@@ -8,11 +8,12 @@ import { HttpDoor } from './http.mjs';
 import { kMethods } from './methods.mjs';
 import { SocketDoor } from './socket.mjs';
 
+/** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
 const kRetries = 5;
 const kBackoff = { first: 100, most: 10_000 };
 
 /**
- * @param {any} options
+ * @param {Json} options
  * @param {URL} url
  */
 function doorOf(options, url) {
@@ -38,7 +39,7 @@ class Client {
 
   /**
    * @param {string|URL} url ws://localhost:3001, or http://localhost:3000
-   * @param {any} [options]
+   * @param {Json} [options]
    */
   constructor(url, options = {}) {
     const { retries = kRetries, backoff = {}, timeout } = options;
@@ -50,9 +51,9 @@ class Client {
 
   /**
    * @param {string} method
-   * @param {any} [params]
-   * @param {any} [options] signal, timeout, onProgress, idempotencyKey
-   * @returns {Promise<any>}
+   * @param {Json} [params]
+   * @param {Json} [options] signal, timeout, onProgress, idempotencyKey
+   * @returns {Promise<Json>}
    */
   async call(method, params = {}, options = {}) {
     const { timeout = this.#timeout, onProgress, idempotencyKey } = options;
@@ -84,7 +85,7 @@ for (const name of Object.keys(kMethods))
   Object.defineProperty(Client.prototype, name, {
     configurable: true,
     writable: true,
-    /** @type {(this: Client, params: any, options: any) => Promise<any>} */
+    /** @type {(this: Client, params: Json, options: Json) => Promise<Json>} */
     value(params, options) {
       return this.call(name, params, options);
     },

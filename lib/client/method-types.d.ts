@@ -2,10 +2,16 @@
 import type { CallOptions, Tensor, TensorLike } from './index';
 
 export interface Methods {
-  /** Makes vectors, or texts as vectors, ready to be searched: normalized, reduced to fewer dimensions by principal components, quantized. Give embeddings or texts. */
+  /**
+   * Makes vectors, or texts as vectors, ready to be searched: normalized, reduced to fewer
+   * dimensions by principal components, quantized. Give embeddings or texts.
+   */
   processEmbeddings(
     params?: {
-      /** Rows [n, d], or one vector [d]. A tensor: numbers, nested or flat; { data, shape, dtype } with numbers or base64 as data; in a binary frame { shape, dtype, offset }. */
+      /**
+       * Rows [n, d], or one vector [d]. A tensor: numbers, nested or flat; { data, shape, dtype }
+       * with numbers or base64 as data; in a binary frame { shape, dtype, offset }.
+       */
       embeddings?: TensorLike;
       /** texts in their place */
       texts?: string | string[];
@@ -21,8 +27,11 @@ export interface Methods {
         /** the most rows of a job */
         batch_size?: number;
         /** a basis' name, or a basis that an earlier call gave */
-        basis?: string | Record<string, any>;
-        /** a model of texts by its name here: a folder of the server's models; left out: the usual one */
+        basis?: string | Record<string, unknown>;
+        /**
+         * a model of texts by its name here: a folder of the server's models; left out: the usual
+         * one
+         */
         model?: string;
       };
       /** the numbers of the basis, too, to be given again */
@@ -42,23 +51,33 @@ export interface Methods {
     },
     options?: CallOptions,
   ): Promise<{
-    /** [n, c], of one vector or text [c]. A tensor: numbers, nested or flat; { data, shape, dtype } with numbers or base64 as data; in a binary frame { shape, dtype, offset }. */
+    /**
+     * [n, c], of one vector or text [c]. A tensor: numbers, nested or flat; { data, shape, dtype
+     * } with numbers or base64 as data; in a binary frame { shape, dtype, offset }.
+     */
     embeddings: Tensor;
-    /** [n], with quantization: what codes of a row are multiplied with. A tensor: numbers, nested or flat; { data, shape, dtype } with numbers or base64 as data; in a binary frame { shape, dtype, offset }. */
+    /**
+     * [n], with quantization: what codes of a row are multiplied with. A tensor: numbers, nested
+     * or flat; { data, shape, dtype } with numbers or base64 as data; in a binary frame { shape,
+     * dtype, offset }.
+     */
     scales?: Tensor;
     /** what rows were reduced with: name, version; with includeBasis mean, components and more */
-    basis?: Record<string, any>;
+    basis?: Record<string, unknown>;
     /** of each row */
     dimensions: number;
     /** milliseconds */
-    timings: Record<string, any>;
+    timings: Record<string, unknown>;
   }>;
   /** Turns texts into vectors of their meaning, with a model of texts. */
   embed(
     params: {
       /** the texts */
       texts: string[];
-      /** a model of texts by its name here: a folder of the server's models; left out: the usual one */
+      /**
+       * a model of texts by its name here: a folder of the server's models; left out: the usual
+       * one
+       */
       model?: string;
       /** each row over its length; left out: as the model says */
       normalize?: boolean;
@@ -87,25 +106,35 @@ export interface Methods {
     },
     options?: CallOptions,
   ): Promise<{
-    /** [n, d]. A tensor: numbers, nested or flat; { data, shape, dtype } with numbers or base64 as data; in a binary frame { shape, dtype, offset }. */
+    /**
+     * [n, d]. A tensor: numbers, nested or flat; { data, shape, dtype } with numbers or base64
+     * as data; in a binary frame { shape, dtype, offset }.
+     */
     embeddings: Tensor;
     /** of each text */
     tokens: number[];
     /** of each text, whether it was cut */
     truncated: boolean[];
     /** name, digest, dimensions, maxLength */
-    model: Record<string, any>;
+    model: Record<string, unknown>;
     /** milliseconds */
-    timings: Record<string, any>;
+    timings: Record<string, unknown>;
   }>;
-  /** Puts documents in the order of how well they answer a query, the best first: by a cross-encoder where the server has one, else by the cosine of their vectors, which `by` says. */
+  /**
+   * Puts documents in the order of how well they answer a query, the best first: by a
+   * cross-encoder where the server has one, else by the cosine of their vectors, which `by`
+   * says.
+   */
   rerank(
     params: {
       /** what is looked for */
       query: string;
       /** the documents */
       documents: string[];
-      /** a model of texts by its name here: a folder of the server's models; left out: the usual one */
+      /**
+       * a model of texts by its name here: a folder of the server's models; left out: the usual
+       * one
+       */
       model?: string;
       /** how many */
       topK?: number;
@@ -136,17 +165,20 @@ export interface Methods {
     /** a cross-encoder, or the cosine of the vectors */
     by: 'cross-encoder' | 'cosine';
     /** name, digest, maxLength */
-    model: Record<string, any>;
+    model: Record<string, unknown>;
     /** of the query and all documents */
     tokens: number;
   }>;
-  /** Remembers texts by what they mean: they are cut into passages, embedded and kept on disk. A document is there with all of its passages, or not at all. */
+  /**
+   * Remembers texts by what they mean: they are cut into passages, embedded and kept on disk.
+   * A document is there with all of its passages, or not at all.
+   */
   memory_remember(
     params: {
       /** texts, or { id, text, metadata } */
-      documents: (string | Record<string, any>)[];
+      documents: (string | Record<string, unknown>)[];
       /** of all documents of the call; a document's own fields go before it */
-      metadata?: Record<string, any>;
+      metadata?: Record<string, unknown>;
       /** of several memories */
       memory?: string;
       job?: {
@@ -177,7 +209,7 @@ export interface Methods {
       /** how many passages */
       k?: number;
       /** which may be found: { field: value }, { field: { $gte: 1 } }, $and, $or, $not */
-      filter?: Record<string, any>;
+      filter?: Record<string, unknown>;
       /** whether a cross-encoder decides the order, or of how many passages */
       rerank?: boolean | number;
       /** of several memories */
@@ -210,7 +242,7 @@ export interface Methods {
       /** where it ends */
       end: number;
       /** a JSON object that filters see */
-      metadata: Record<string, any>;
+      metadata: Record<string, unknown>;
     }[];
   }>;
   /** Removes documents from a memory, by their ids or by a filter over their metadata. */
@@ -219,7 +251,7 @@ export interface Methods {
       /** of documents */
       ids?: string[];
       /** which may be found: { field: value }, { field: { $gte: 1 } }, $and, $or, $not */
-      filter?: Record<string, any>;
+      filter?: Record<string, unknown>;
       /** of several memories */
       memory?: string;
     },
@@ -228,7 +260,10 @@ export interface Methods {
     /** how many were there */
     forgotten: number;
   }>;
-  /** Makes an index of vectors that is kept on disk; one that is there with the same dimensions, metric and dtype stays as it is. */
+  /**
+   * Makes an index of vectors that is kept on disk; one that is there with the same
+   * dimensions, metric and dtype stays as it is.
+   */
   index_create(
     params: {
       /** what the index is called */
@@ -262,10 +297,13 @@ export interface Methods {
       index: string;
       /** one for each vector */
       ids: (string | number)[];
-      /** Rows [n, d], float32. A tensor: numbers, nested or flat; { data, shape, dtype } with numbers or base64 as data; in a binary frame { shape, dtype, offset }. */
+      /**
+       * Rows [n, d], float32. A tensor: numbers, nested or flat; { data, shape, dtype } with
+       * numbers or base64 as data; in a binary frame { shape, dtype, offset }.
+       */
       vectors: TensorLike;
       /** of each vector an object, or null */
-      metadata?: (Record<string, any> | null)[];
+      metadata?: (Record<string, unknown> | null)[];
     },
     options?: CallOptions,
   ): Promise<{
@@ -279,10 +317,13 @@ export interface Methods {
       index: string;
       /** one for each vector */
       ids: (string | number)[];
-      /** Rows [n, d], float32. A tensor: numbers, nested or flat; { data, shape, dtype } with numbers or base64 as data; in a binary frame { shape, dtype, offset }. */
+      /**
+       * Rows [n, d], float32. A tensor: numbers, nested or flat; { data, shape, dtype } with
+       * numbers or base64 as data; in a binary frame { shape, dtype, offset }.
+       */
       vectors: TensorLike;
       /** of each vector an object, or null */
-      metadata?: (Record<string, any> | null)[];
+      metadata?: (Record<string, unknown> | null)[];
     },
     options?: CallOptions,
   ): Promise<{
@@ -304,17 +345,23 @@ export interface Methods {
     /** vectors left */
     size: number;
   }>;
-  /** Finds the vectors of an index that are nearest to a query, or to each of several: exactly those. */
+  /**
+   * Finds the vectors of an index that are nearest to a query, or to each of several: exactly
+   * those.
+   */
   index_search(
     params: {
       /** what the index is called */
       index: string;
-      /** Queries [n, d], or one [d], float32. A tensor: numbers, nested or flat; { data, shape, dtype } with numbers or base64 as data; in a binary frame { shape, dtype, offset }. */
+      /**
+       * Queries [n, d], or one [d], float32. A tensor: numbers, nested or flat; { data, shape,
+       * dtype } with numbers or base64 as data; in a binary frame { shape, dtype, offset }.
+       */
       vectors: TensorLike;
       /** how many */
       k?: number;
       /** which may be found: { field: value }, { field: { $gte: 1 } }, $and, $or, $not */
-      filter?: Record<string, any>;
+      filter?: Record<string, unknown>;
       /** these alone */
       ids?: (string | number)[];
       /** none that are worse */
@@ -346,10 +393,13 @@ export interface Methods {
       ids: (string | number)[];
       /** of each */
       scores: number[];
-      /** [hits, d]. A tensor: numbers, nested or flat; { data, shape, dtype } with numbers or base64 as data; in a binary frame { shape, dtype, offset }. */
+      /**
+       * [hits, d]. A tensor: numbers, nested or flat; { data, shape, dtype } with numbers or
+       * base64 as data; in a binary frame { shape, dtype, offset }.
+       */
       vectors?: Tensor;
       /** of each, or null */
-      metadata?: (Record<string, any> | null)[];
+      metadata?: (Record<string, unknown> | null)[];
     }[];
   }>;
   /** What an index is made of; without a name the indexes that there are. */
@@ -361,7 +411,7 @@ export interface Methods {
     options?: CallOptions,
   ): Promise<{
     /** each */
-    indexes: Record<string, any>[];
+    indexes: Record<string, unknown>[];
   }>;
   /** Keeps a value under a key on disk, in the place of what was there. */
   store_put(
@@ -369,7 +419,7 @@ export interface Methods {
       /** 1 to 512 bytes of UTF-8 */
       key: string;
       /** a text, base64 (encoding), or bytes: a tensor of dtype uint8 */
-      value: string | unknown[] | Record<string, any>;
+      value: string | unknown[] | Record<string, unknown>;
       /** of a text */
       encoding?: 'utf8' | 'base64';
       /** milliseconds after which it is gone */
@@ -395,7 +445,7 @@ export interface Methods {
     /** whether there is one */
     found: boolean;
     /** as encoding says; missing where there is none */
-    value?: string | Record<string, any>;
+    value?: string | Record<string, unknown>;
   }>;
   /** Forgets a key, and says whether it was there. */
   store_delete(
@@ -423,21 +473,25 @@ export interface Methods {
     /** the keys */
     keys: string[];
   }>;
-  /** Runs a workload, a graph of them or a scene on whichever context suits best: listWorkloads says which there are. Kernels and shaders are code: they run only for tokens whose scope says so. */
+  /**
+   * Runs a workload, a graph of them or a scene on whichever context suits best: listWorkloads
+   * says which there are. Kernels and shaders are code: they run only for tokens whose scope
+   * says so.
+   */
   executeWorkload(
     params: {
       /** the workload's name, 'graph', or 'render' with a scene */
       type: string;
       /** tensors by name; { ref: name }: a published one */
-      inputs?: Record<string, any>;
+      inputs?: Record<string, unknown>;
       /** by name */
-      params?: Record<string, any>;
+      params?: Record<string, unknown>;
       /** one is made where there is none */
       id?: string;
       /** of a graph */
-      nodes?: Record<string, any>[];
+      nodes?: Record<string, unknown>[];
       /** of a graph or a kernel */
-      outputs?: unknown[] | Record<string, any>;
+      outputs?: unknown[] | Record<string, unknown>;
       /** a picture's name */
       scene?: string;
       /** of a picture */
@@ -449,21 +503,21 @@ export interface Methods {
       /** over several devices, where the type can be */
       split?: boolean;
       /** { name, glsl, cuda, bindings }: source texts */
-      kernel?: Record<string, any>;
+      kernel?: Record<string, unknown>;
       /** of a kernel */
       threads?: number | unknown[];
       /** priority, timeout, contextType, affinity, cache, retries, encoding */
-      options?: Record<string, any>;
+      options?: Record<string, unknown>;
     },
     options?: CallOptions,
-  ): Promise<Record<string, any>>;
+  ): Promise<Record<string, unknown>>;
   /** The built-in workloads, each with its inputs, parameters and outputs, and the scenes. */
   listWorkloads(
     params?: {},
     options?: CallOptions,
   ): Promise<{
     /** each */
-    workloads: Record<string, any>[];
+    workloads: Record<string, unknown>[];
   }>;
   /** The devices that jobs run on, and the contexts on each. */
   listDevices(
@@ -471,13 +525,19 @@ export interface Methods {
     options?: CallOptions,
   ): Promise<{
     /** each */
-    devices: Record<string, any>[];
+    devices: Record<string, unknown>[];
   }>;
-  /** The most used figures of the cluster: jobs, latency, memory. Durations in ms, memory in MB. */
-  getMetrics(params?: {}, options?: CallOptions): Promise<Record<string, any>>;
+  /**
+   * The most used figures of the cluster: jobs, latency, memory. Durations in ms, memory in
+   * MB.
+   */
+  getMetrics(params?: {}, options?: CallOptions): Promise<Record<string, unknown>>;
   /** How the cluster is: ok, degraded or down, with its contexts and its queue. */
-  health(params?: {}, options?: CallOptions): Promise<Record<string, any>>;
-  /** Gives unused memory back, in every process of the cluster: what helps where memory was short. */
+  health(params?: {}, options?: CallOptions): Promise<Record<string, unknown>>;
+  /**
+   * Gives unused memory back, in every process of the cluster: what helps where memory was
+   * short.
+   */
   cleanup(
     params?: {},
     options?: CallOptions,
@@ -485,7 +545,11 @@ export interface Methods {
     /** it was asked for */
     done: boolean;
   }>;
-  /** Sends events of the cluster, and its metrics every so often, as notifications `event` on this connection, until it is canceled or the connection ends. What a client does not read in time is left out, and counted. */
+  /**
+   * Sends events of the cluster, and its metrics every so often, as notifications `event` on
+   * this connection, until it is canceled or the connection ends. What a client does not read
+   * in time is left out, and counted.
+   */
   subscribe(
     params?: {
       /** which; metrics: the figures of getMetrics */

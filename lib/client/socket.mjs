@@ -3,7 +3,11 @@
 import { RpcError, asRpcError, canceled, kConnection, kProtocol } from './errors.mjs';
 import { decodeFrame, encodeFrame } from './frame.mjs';
 
-/** @typedef {{ resolve: (result: any) => void, reject: (error: Error) => void, onProgress?: (p: any) => void }} Waiting */
+/** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
+/**
+ * @typedef {{ resolve: (result: Json) => void, reject: (error: Error) => void, onProgress?: (progress: Json) => void }}
+ *   Waiting
+ */
 
 class SocketDoor {
   #url;
@@ -17,8 +21,8 @@ class SocketDoor {
 
   /**
    * @param {string} url
-   * @param {{ token?: string, WebSocket: typeof WebSocket, onEvent?: (event: any) => void, onState?: (state: string) =>
-   *   void }} options
+   * @param {{ token?: string, WebSocket: typeof WebSocket, onEvent?: (event: Json) => void,
+   *   onState?: (state: string) => void }} options
    */
   constructor(url, options) {
     this.#url = url;
@@ -62,7 +66,7 @@ class SocketDoor {
    * @param {string|ArrayBuffer} data
    */
   #take(socket, data) {
-    /** @type {any} */
+    /** @type {Json} */
     let message;
     try {
       message = typeof data === 'string' ? JSON.parse(data) : decodeFrame(data);
@@ -90,9 +94,9 @@ class SocketDoor {
 
   /**
    * @param {string} method
-   * @param {any} params
-   * @param {{ signal?: AbortSignal, onProgress?: (progress: any) => void, meta: object }} options
-   * @returns {Promise<any>}
+   * @param {Json} params
+   * @param {{ signal?: AbortSignal, onProgress?: (progress: Json) => void, meta: object }} options
+   * @returns {Promise<Json>}
    */
   async call(method, params, { signal, onProgress, meta }) {
     if (this.#isClosed) throw new RpcError('ERR_CLOSED', 'this client is closed');
@@ -110,7 +114,7 @@ class SocketDoor {
           socket.send(JSON.stringify({ jsonrpc: '2.0', method: '$/cancelRequest', params: { id } }));
         reject(canceled(signal));
       };
-      const done = (/** @type {(value: any) => void} */ settle) => (/** @type {any} */ value) => {
+      const done = (/** @type {(value: Json) => void} */ settle) => (/** @type {Json} */ value) => {
         signal?.removeEventListener('abort', onAbort);
         settle(value);
       };

@@ -5,7 +5,8 @@ const { refuseForbiddenKeys } = require('../exchange');
 const { boolean, integer, list, object, oneOf, string } = require('./schemas');
 const { checkParams } = require('./validate');
 
-/** @typedef {Record<string, any>} Body */
+/** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
+/** @typedef {Record<string, Json>} Body */
 
 const kUsual = 'default'; // a model's name, where a client has to send one
 const model = string('a name, or default');

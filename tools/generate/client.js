@@ -50,21 +50,31 @@ function typeOf(schema) {
 function typeOfOne(type, schema) {
   if (type === 'array') return schema.items ? `(${typeOf(schema.items)})[]` : 'unknown[]';
   if (type !== 'object') return kTypes[type];
-  if (!schema.properties) return 'Record<string, any>';
+  if (!schema.properties) return 'Record<string, unknown>';
   const required = new Set(schema.required ?? []);
   const fields = Object.entries(schema.properties).map(([name, /** @type {any} */ each]) => {
-    const doc = each.description ? `/** ${each.description.replaceAll('*/', '* /')} */\n` : '';
+    const doc = each.description ? commentOf(each.description) : '';
     return `${doc}${name}${required.has(name) ? '' : '?'}: ${typeOf(each)};`;
   });
   return `{\n${fields.join('\n')}\n}`;
 }
 
+/**
+ * A comment in lines that are not too long.
+ * @param {string} text
+ */
+function commentOf(text) {
+  const lines = text.replaceAll('*/', '* /').match(/.{1,90}(?:\s|$)/g) ?? [];
+  return lines.length < 2 ? `/** ${text} */\n` : `/**\n${lines.map((line) => ` * ${line.trim()}`).join('\n')}\n */\n`;
+}
+
 /** The methods' types. */
 function makeTypes() {
   const methods = kMethods.map(({ name, description, params, result }) => {
-    const optional = /** @type {{ required?: string[] }} */ ((params).required ?? []).length ? '' : '?';
+    const optional = /** @type {{ required?: string[] }} */ (params.required ?? []).length ? '' : '?';
     const results = typeOf(result).replaceAll('TensorLike', 'Tensor');
-    return `/** ${description} */\n${name}(params${optional}: ${typeOf(params)}, options?: CallOptions): Promise<${results}>;`;
+    const given = `params${optional}: ${typeOf(params)}, options?: CallOptions`;
+    return `${commentOf(description)}${name}(${given}): Promise<${results}>;`;
   });
   return (
     `${kGenerated} The methods of the service, from their one table.\n` +

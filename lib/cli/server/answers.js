@@ -7,6 +7,7 @@ const { createHash } = require('node:crypto');
 const { decodeFrame, encodeFrame } = require('../../client');
 const { epochMs } = require('../../core');
 
+/** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
 /** @typedef {{ key: string, size: number, server: string, method: string, ageMs: number, isOver: boolean }} Kept */
 
 const kKeptMs = 3_600_000;
@@ -36,7 +37,7 @@ function keyOf({ server, token = '', method, params }) {
 
 /**
  * @param {string} key
- * @returns {Promise<any>} undefined: there is none, or none that is younger than an hour, or what is there is damaged
+ * @returns {Promise<Json>} undefined: there is none, or none that is younger than an hour, or what is there is damaged
  */
 async function find(key) {
   const info = await cacache().get.info(folder(), key);

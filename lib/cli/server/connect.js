@@ -5,6 +5,7 @@ const fs = require('node:fs');
 const { Client } = require('../../client');
 const { asGpuError, invalid, show } = require('../../core');
 
+/** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
 /**
  * @typedef {object} ServerOptions
  * @property {URL} [server]
@@ -13,7 +14,7 @@ const { asGpuError, invalid, show } = require('../../core');
  * @property {number} parallel
  * @property {number} [timeout]
  */
-/** @typedef {(method: string, params: object) => Promise<any>} Call */
+/** @typedef {(method: string, params: object) => Promise<Json>} Call */
 
 const kMostParallel = 64;
 /** Whose answers are the same an hour later, too: what a memory finds is not. */
@@ -64,7 +65,7 @@ function readToken(file) {
 
 /**
  * A failure as the others of the command line: with what helps, where the server said it.
- * @param {any} error
+ * @param {Json} error
  * @returns {Error}
  */
 function told(error) {
@@ -74,7 +75,7 @@ function told(error) {
 }
 
 /**
- * @param {any} error
+ * @param {Json} error
  * @param {string} message
  */
 function asOurs({ code, argument }, message) {

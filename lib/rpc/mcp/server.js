@@ -5,6 +5,7 @@ const { version } = require('../../../package.json');
 const { methods } = require('../methods');
 const { toolsOf } = require('./tools');
 
+/** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
 /** @typedef {import('@modelcontextprotocol/server').Server} Server */
 /** @typedef {import('./call-tool').Parts} Parts */
 
@@ -31,7 +32,7 @@ function makeServer(parts, onListed = () => {}) {
   );
   server.setRequestHandler('tools/list', async () => {
     onListed();
-    return { tools: /** @type {any} */ (toolsOf(parts.caller)) };
+    return { tools: /** @type {Json} */ (toolsOf(parts.caller)) };
   });
   server.setRequestHandler('tools/call', async ({ params }, context) => {
     if (!methods.has(params.name) || methods.get(params.name)?.needsConnection)

@@ -1,4 +1,5 @@
-// The conformance suite asks for Node.js 22: the one name of node:fs that older ones lack is for another of its commands.
+// The conformance suite asks for Node.js 22: the one name of node:fs that older ones lack is for another of its
+// commands.
 import { register } from 'node:module';
 
 const kFs = 'export * from "node:fs"; export { default } from "node:fs"; export const globSync = () => [];';
