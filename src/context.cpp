@@ -135,7 +135,7 @@ bool Context::runNow(const JobPtr& job, Asked asked) {
     elsewhere_ += job->elsewhere_;
   }
   if (onCpu) {
-    executeOnCpu(job, *inlineQueue_);
+    return executeOnCpu(job, *inlineQueue_, Where::Inline);
   } else if (!execute({job}, Where::Inline)) {  // the lane's, then
     executing.unlock();
     LaneRunner* runner = nullptr;
@@ -234,7 +234,7 @@ bool Context::drain(const Turn& turn) {
     {
       std::lock_guard executing(executing_);
       if (inlineQueue_)
-        executeOnCpu(batch.front(), *queue_);
+        executeOnCpu(batch.front(), *queue_, where);
       else
         execute(std::move(batch), where);
     }

@@ -82,7 +82,8 @@ class Context final : private Lane {
   // Under executing_.
   bool execute(std::vector<JobPtr> jobs, Where where);
   bool executeOne(const JobPtr& job, Where where);
-  void executeOnCpu(const JobPtr& job, Queue& queue);
+  bool executeOnCpu(const JobPtr& job, Queue& queue, Where where);
+  bool isForTheLane(const std::exception_ptr& error) const;
   static void forget(Job& job);  // what it has recorded so far
   static std::vector<JobPtr> join(std::span<const JobPtr> jobs);
   void settleJoined(const JobPtr& job, std::exception_ptr error);
@@ -98,6 +99,7 @@ class Context final : private Lane {
   void onFinished(const std::vector<JobPtr>& jobs, std::exception_ptr error, const QueueTimings& timings);
   void lose(std::exception_ptr error);
   void settle(const JobPtr& job, std::exception_ptr error);
+  void leave(const JobPtr& job, bool elsewhere);
 
   std::weak_ptr<Context> self_;
   const std::shared_ptr<Device> device_;

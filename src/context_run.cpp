@@ -1,10 +1,8 @@
 // How a context runs its jobs: recording, submission, what is tried again, and the one settlement of each.
 #include <algorithm>
-#include <future>
 #include <utility>
 
 #include "context.h"
-#include "memory/moves.h"
 #include "start.h"
 
 namespace switchyard {
@@ -15,16 +13,6 @@ using std::chrono::duration;
 
 // What a job takes, about, to compare it with others of its workload.
 double workOf(const Job& job) { return job.cost.flops + job.cost.bytes; }
-
-bool ranOutOfMemory(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Error& e) {
-    return e.code == Code::OutOfMemory;
-  } catch (...) {
-    return false;
-  }
-}
 
 // The longest that a job may take on a device that is not lost: what its user waits, or what is known of it, at a
 // hundredth of what a card does; an hour where nobody knows how often a user's loops go round. A day at most: what was
@@ -44,8 +32,7 @@ void heed(Queue& queue, Job* job) {
   if (job) queue.setLongest(longestOf(*job));
 }
 
-constexpr uint8_t kMostTriesForMemory = 4;  // after the first one only where memory was moved together
-constexpr size_t kMostWaiting = 1000;       // workloads that are known to have to wait
+constexpr size_t kMostWaiting = 1000;  // workloads that are known to have to wait
 constexpr size_t kMostMet = 1000;
 constexpr int kForgetAfter = 32;  // jobs
 
@@ -81,7 +68,9 @@ void Context::record(Job& job, Queue& queue, bool mayWait) {
   }
 }
 
-void Context::executeOnCpu(const JobPtr& job, Queue& queue) {
+// False: its caller's thread would have had to wait for memory that is moved, or to move some, and the job is as if it
+// had not been taken.
+bool Context::executeOnCpu(const JobPtr& job, Queue& queue, Where where) {
   {
     std::lock_guard lock(mutex_);
     started_.push_back(job);
@@ -91,7 +80,7 @@ void Context::executeOnCpu(const JobPtr& job, Queue& queue) {
   for (bool again = true; again;) {
     again = false;
     try {
-      record(*job, queue);
+      record(*job, queue, where != Where::Inline);
       queue.submit([&](std::exception_ptr failed, const QueueTimings&) { error = failed; });
       if (error) std::rethrow_exception(error);
       job->running_->recorder.throwIfStopped();  // a kernel that saw the flag left its output unfinished
@@ -99,6 +88,11 @@ void Context::executeOnCpu(const JobPtr& job, Queue& queue) {
       queue.discard();
       error = std::current_exception();
       heed(queue, nullptr);
+      if (where == Where::Inline && isForTheLane(error)) {
+        forget(*job);
+        leave(job, std::exchange(job->elsewhere_, false));
+        return false;
+      }
       again = recover(job, error, queue);
       if (again) heed(queue, job.get());
     }
@@ -109,64 +103,7 @@ void Context::executeOnCpu(const JobPtr& job, Queue& queue) {
     job->timings.computeMs = millisecondsSince(job->started_) - job->running_->uploadMs;
   }
   settle(job, error);
-}
-
-// True when the job should be tried again: it ran out of memory, and is alone now with all unused memory given back,
-// and with what lies in many pieces moved together.
-bool Context::recover(const JobPtr& job, std::exception_ptr error, Queue& queue) {
-  const uint64_t taken = job->running_ ? job->running_->recorder.takenBytes() : 0;
-  forget(*job);
-  try {
-    std::rethrow_exception(error);
-  } catch (const SourceLost&) {
-    return false;
-  } catch (const Error& e) {
-    if (e.code == Code::DeviceLost) lose(error);
-    if (e.code != Code::OutOfMemory || job->triesForMemory_ >= kMostTriesForMemory || job->stop) return false;
-  } catch (...) {
-    return false;
-  }
-  const bool isFirst = job->triesForMemory_++ == 0;
-  {
-    std::unique_lock lock(mutex_);
-    idle_.wait(lock, [&] { return submissions_ == 0; });
-  }
-  arena_->trim();
-  HostPool::shared().trim();
-  return defragment(queue, taken) || isFirst;
-}
-
-// Moves what jobs are not using together, so that what was refused finds room, and waits for the device. False: there
-// was nothing to move.
-bool Context::defragment(Queue& queue, uint64_t taken) {
-  std::unique_ptr<Moves> moves = arena_->planMoves(taken);
-  if (!moves) return false;
-  std::exception_ptr error;
-  bool isGiven = false;
-  try {
-    auto ended = std::make_shared<std::promise<std::exception_ptr>>();
-    std::future<std::exception_ptr> end = ended->get_future();
-    for (const Moves::Copy& copy : moves->copies()) queue.copy(copy.to, copy.from);
-    queue.submit([ended](std::exception_ptr failed, const QueueTimings&) { ended->set_value(failed); });
-    isGiven = true;
-    error = end.get();
-  } catch (...) {
-    queue.discard();
-    error = std::current_exception();
-  }
-  const bool areWhole = !isGiven || !moves->overwrites();
-  arena_->endMoves(std::move(moves), !error);
-  // Nobody knows how far copies have come that one another are under: such a device is lost, as drivers say by then.
-  if (error && !areWhole) lose(std::make_exception_ptr(lostError()));
-  return !error;
-}
-
-// Whether recover() would wait for the device.
-bool Context::recoversLate(const Job& job, const std::exception_ptr& error) {
-  if (!ranOutOfMemory(error) || job.triesForMemory_ >= kMostTriesForMemory || job.stop) return false;
-  if (arena_->mayHelpToMove()) return true;
-  std::lock_guard lock(mutex_);
-  return submissions_ > 0;
+  return true;
 }
 
 void Context::forget(Job& job) {
@@ -373,6 +310,11 @@ void Context::settle(const JobPtr& job, std::exception_ptr error) {
   Job::Done done = std::move(job->done);
   done(*job);
   done = nullptr;
+  leave(job, elsewhere);
+}
+
+// The job is none of this context's any more.
+void Context::leave(const JobPtr& job, bool elsewhere) {
   std::unique_lock lock(mutex_);
   // One entry: what done() has handed in again may have begun already.
   if (auto entry = std::find(started_.begin(), started_.end(), job); entry != started_.end()) started_.erase(entry);

@@ -37,7 +37,8 @@ function limitOf(text) {
   return bytes >= kNoLimit ? Infinity : bytes;
 }
 
-// What the files of the two versions are called.
+// What the files of the two versions are called. `files`: what is kept of files on disks, lately read or not, which can
+// all be dropped; shared memory is none of it.
 const kVersions = [
   {
     from: 'cgroup v2',
@@ -45,7 +46,7 @@ const kVersions = [
     isMine: (/** @type {string} */ id, /** @type {string} */ names) => id === '0' && names === '',
     limit: 'memory.max',
     used: 'memory.current',
-    files: 'inactive_file',
+    files: ['inactive_file', 'active_file'],
   },
   {
     from: 'cgroup v1',
@@ -53,7 +54,7 @@ const kVersions = [
     isMine: (/** @type {string} */ _id, /** @type {string} */ names) => names.split(',').includes('memory'),
     limit: 'memory.limit_in_bytes',
     used: 'memory.usage_in_bytes',
-    files: 'total_inactive_file',
+    files: ['total_inactive_file', 'total_active_file'],
   },
 ];
 
@@ -89,7 +90,8 @@ function groupUse(proc, cgroup, most) {
         const limit = limitOf(read(path.join(folder, version.limit)));
         if (!(limit < Infinity)) continue;
         const all = limitOf(read(path.join(folder, version.used)));
-        const files = numberIn(read(path.join(folder, 'memory.stat')), version.files) || 0;
+        const stat = read(path.join(folder, 'memory.stat'));
+        const files = version.files.reduce((sum, name) => sum + (numberIn(stat, name) || 0), 0);
         if (!(all >= 0)) continue;
         const use = { used: Math.max(0, all - files), limit: Math.min(limit, most), from: version.from };
         if (!worst || use.used / use.limit > worst.used / worst.limit) worst = use;

@@ -242,6 +242,8 @@ class MovePlanner {
   std::unique_ptr<Moves> claim(std::unique_ptr<Moves> moves) {
     std::vector<Movable*> claimed;
     claimed.reserve(moves->blocks());
+    std::vector<BufferView> ranges = moves->free_;
+    for (const Move& move : moves->away_) ranges.push_back(move.to);
     const auto take = [&](const Move& move) {
       uint32_t none = 0;
       if (!move.block->state_.compare_exchange_strong(none, Movable::kMoving, std::memory_order_acq_rel)) return false;
@@ -253,8 +255,14 @@ class MovePlanner {
       for (Movable* block : claimed) Arena::putDown(*block);
       return nullptr;
     }
-    for (const Move& move : moves->away_) takeRange(move.to);
-    for (const BufferView& free : moves->free_) takeRange(free);
+    size_t taken = 0;
+    try {
+      for (; taken < ranges.size(); ++taken) takeRange(ranges[taken]);
+    } catch (...) {
+      while (taken) arena_.giveBack(ranges[--taken]);
+      for (Movable* block : claimed) Arena::putDown(*block);
+      throw;
+    }
     return moves;
   }
 

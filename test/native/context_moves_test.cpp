@@ -104,6 +104,26 @@ TEST_P(Fragmented, JobsUnderWayAreNotDisturbed) {
   EXPECT_EQ(usedBytesAtRest(*other), 0u);
 }
 
+// Whoever calls waits for no memory to be moved, however small the job is: it is the lane's.
+TEST_P(Fragmented, ACallersThreadMovesNothing) {
+  if (context->device()->info.backend != Backend::Cpu) return;  // the others ask the device for memory in the lane only
+  const HostTensor value = Random(10).uniform(kF32, {5 * kPiece / 16});
+  auto job = std::make_shared<Job>();
+  job->kind = Job::Kind::Upload;
+  job->inputs.push_back({value.spec, value.bytes.data(), nullptr, true});
+  Pending pending(job);
+  job->prepare();
+  EXPECT_FALSE(context->runNow(job));
+  EXPECT_EQ(context->memoryUse().largestFreeBytes, kPiece);
+  EXPECT_EQ(context->pending(), 0u);
+  context->submit(job);
+  const Outcome outcome = pending.wait();
+  ASSERT_TRUE(outcome.ok()) << outcome.text();
+  EXPECT_EQ(outcome.timesSettled, 1);
+  EXPECT_EQ(std::memcmp(readBack(*context, job->uploaded).bytes.data(), value.bytes.data(), value.bytes.size()), 0);
+  expectAllRight();
+}
+
 // A device that takes no copies leaves everything as it was, and refuses the job as before.
 TEST_P(Fragmented, AFailureLeavesThemWhereTheyWere) {
   if (context->device()->info.backend == Backend::Cpu) return;  // its copies are none that can fail

@@ -34,11 +34,12 @@ test('version 2: what a group uses without files that can be dropped, of its lim
     'proc/self/cgroup': '0::/system.slice/app.service\n',
     'cgroup/system.slice/app.service/memory.max': '1000000000\n',
     'cgroup/system.slice/app.service/memory.current': '800000000\n',
-    'cgroup/system.slice/app.service/memory.stat': 'anon 500000000\nfile 300000000\ninactive_file 200000000\n',
+    'cgroup/system.slice/app.service/memory.stat':
+      'anon 500000000\nfile 300000000\nshmem 50000000\ninactive_file 200000000\nactive_file 50000000\n',
     'cgroup/system.slice/memory.max': 'max\n',
     'cgroup/system.slice/memory.current': '999999999999\n',
   });
-  expect(readHost(places)).toEqual({ used: 600_000_000, limit: 1_000_000_000, from: 'cgroup v2' });
+  expect(readHost(places)).toEqual({ used: 550_000_000, limit: 1_000_000_000, from: 'cgroup v2' });
 });
 
 test('version 2: the group above may be nearer to its limit', () => {
@@ -70,7 +71,7 @@ test('version 1: among other controllers', () => {
     'proc/self/cgroup': '9:name=systemd:/\n5:cpu,cpuacct:/app\n4:hugetlb,memory:/app\n0::/\n',
     'cgroup/memory/app/memory.limit_in_bytes': '1000000\n',
     'cgroup/memory/app/memory.usage_in_bytes': '900000\n',
-    'cgroup/memory/app/memory.stat': 'inactive_file 7\ntotal_inactive_file 150000\n',
+    'cgroup/memory/app/memory.stat': 'inactive_file 7\ntotal_inactive_file 100000\ntotal_active_file 50000\n',
     'cgroup/memory/memory.limit_in_bytes': '9223372036854771712\n',
     'cgroup/memory/memory.usage_in_bytes': '5000000000\n',
   });
