@@ -95,11 +95,14 @@ class StoreHost {
    */
   static async open(manager, folder, opening, isLost) {
     for (const until = nowMs() + kLockedMs; ;) {
+      const { durable, limit } = opening;
+      /** @type {Store|undefined} */
+      let store;
       try {
-        const { durable, limit } = opening;
-        const store = await openStore(folder, { durable, limit: limit || undefined });
+        store = await openStore(folder, { durable, limit: limit || undefined });
         return new StoreHost(manager, store, await StoreMarks.of(store), opening);
       } catch (error) {
+        await store?.close().catch(() => {}); // the first error is the cause
         if (error.code !== 'ERR_LOCKED' || !isLost || nowMs() > until) throw error;
         await wait(kAgainMs);
       }
@@ -188,7 +191,7 @@ class StoreHost {
             `limit is ${limit}, but the store '${store.path}' is open in this cluster with ${this.#opening.limit}`,
             'options.limit',
           );
-        return { value: this.news() };
+        return { value: { store: store.stats() } }; // what is news to others stays so
       },
       put: async ({ key, expiry, durable, mark }, [bytes]) => {
         // A part of a frame has its memory to itself; the addon reads it until it is written.

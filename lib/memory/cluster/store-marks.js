@@ -1,6 +1,7 @@
 // Writes of objects, each once: behind each in the log stands a mark of it, so a mark that is there after a recovery
-// says that its write is. A write whose mark was lost, while the write was not, is done again: that changes nothing but
-// what a delete answers. Marks need no disk of their own: whoever asks again has not lived through a power cut.
+// says that its write is. A put's is written once the put is done: one that was refused has none. A delete's goes with
+// it, since a delete whose mark was lost, while it was not, is done again and finds nothing; a put is the same twice.
+// Marks need no disk of their own: whoever asks again has not lived through a power cut.
 'use strict';
 const { collectionOf, Marks, packMark, unpackMark } = require('../store');
 
@@ -54,7 +55,13 @@ class StoreMarks {
    * @returns {Promise<number>}
    */
   put(key, mark, put) {
-    return this.#marks.once(mark, () => this.#write(key, mark, async () => 0, put));
+    return this.#marks.once(mark, () =>
+      this.#inTurn(key, async () => {
+        await put();
+        await this.#append(mark, 0);
+        return 0;
+      }),
+    );
   }
 
   /**
@@ -64,32 +71,42 @@ class StoreMarks {
    * @returns {Promise<number>} 1: it was there
    */
   delete(key, mark, remove) {
-    const isThere = async () => Number((await this.#store.list({ prefix: key, limit: 1 }))[0] === key);
-    return this.#marks.once(mark, () => this.#write(key, mark, isThere, remove));
+    const removal = async () => {
+      const [first] = await this.#store.list({ prefix: key, limit: 1 });
+      const result = Number(first === key);
+      const removed = remove();
+      const noted = this.#append(mark, result);
+      await removed;
+      await noted;
+      return result;
+    };
+    return this.#marks.once(mark, () => this.#inTurn(key, removal));
   }
 
   /**
-   * @param {string} key
    * @param {Mark} mark
-   * @param {() => Promise<number>} expect the result
-   * @param {() => Promise<unknown>} write
+   * @param {number} result
+   * @returns {Promise<void>} which is never rejected: a write counts without its mark, too
+   */
+  async #append(mark, result) {
+    try {
+      const sequence = await this.#collection.append([packMark(mark, result)], { durable: false });
+      this.#marks.note(mark, result);
+      this.#count(sequence);
+    } catch {
+      // The disk is full. Asked for again, it is done again.
+    }
+  }
+
+  /**
+   * Behind the writes of the same key that are under way.
+   * @param {string} key
+   * @param {() => Promise<number>} write
    * @returns {Promise<number>}
    */
-  async #write(key, mark, expect, write) {
-    const before = this.#writes.get(key);
-    const mine = (async () => {
-      await before?.catch(() => {});
-      const result = await expect();
-      const written = write();
-      const noted = this.#collection.append([packMark(mark, result)], { durable: false }).then((sequence) => {
-        this.#marks.note(mark, result);
-        this.#count(sequence);
-      });
-      noted.catch(() => {}); // the write's own error is the one that counts
-      await written;
-      await noted;
-      return result;
-    })();
+  async #inTurn(key, write) {
+    const before = this.#writes.get(key) ?? Promise.resolve();
+    const mine = before.catch(() => {}).then(write);
     this.#writes.set(key, mine);
     try {
       return await mine;

@@ -2,6 +2,7 @@
 // process, is done once. A process numbers its writes; which ones it has the answers of it says with each, so that no
 // more is kept than those that are under way.
 'use strict';
+const { GPUError } = require('../../core');
 
 /**
  * `from`: a process's own 16 hexadecimal digits; `number`: of the write, from 1; `floor`: it has the answers to all
@@ -22,11 +23,15 @@ class Marks {
   /** @type {Map<string, Promise<number>>} under way */
   #underWay = new Map();
 
-  /** @param {unknown} [dump] of dump(), as a checkpoint has it */
+  /**
+   * @param {unknown} [dump] of dump(), as a checkpoint has it
+   * @throws {GPUError} ERR_DAMAGED: it is none
+   */
   constructor(dump) {
-    if (!Array.isArray(dump)) return;
-    for (const [from, floor, results] of /** @type {Dump} */ (dump))
-      this.#requesters.set(from, { floor, results: new Map(results) });
+    if (dump === undefined) return;
+    if (!isDump(dump))
+      throw new GPUError('ERR_DAMAGED', 'what a checkpoint has of the writes that were done is no list');
+    for (const [from, floor, results] of dump) this.#requesters.set(from, { floor, results: new Map(results) });
   }
 
   /**
@@ -73,6 +78,26 @@ class Marks {
   dump() {
     return [...this.#requesters].map(([from, { floor, results }]) => [from, floor, [...results]]);
   }
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is Dump}
+ */
+function isDump(value) {
+  const isCount = (/** @type {unknown} */ each) => Number.isSafeInteger(each) && Number(each) >= 0;
+  const isPair = (/** @type {unknown} */ each) => Array.isArray(each) && each.length === 2 && each.every(isCount);
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (each) =>
+        Array.isArray(each) &&
+        typeof each[0] === 'string' &&
+        isCount(each[1]) &&
+        Array.isArray(each[2]) &&
+        each[2].every(isPair),
+    )
+  );
 }
 
 /**

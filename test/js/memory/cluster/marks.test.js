@@ -1,6 +1,12 @@
 // Which writes were done: what is remembered of them, in a table and in a log.
 'use strict';
-const { Marks, packMark, unpackMark, readMark } = require('../../../../lib/memory/store');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { GPUError } = require('../../../../lib/core');
+const { StoreHost } = require('../../../../lib/memory/cluster/host');
+const { StoreMarks } = require('../../../../lib/memory/cluster/store-marks');
+const { collectionOf, Marks, openStore, packMark, unpackMark, readMark } = require('../../../../lib/memory/store');
 
 const kFrom = '00112233aabbccdd';
 const mark = (number, floor = 0, from = kFrom) => ({ from, number, floor });
@@ -69,4 +75,60 @@ test.each([undefined, null, 7, {}, mark('1'), mark(-1), mark(1.5), mark(1, NaN),
 
 test('a mark that was sent is one', () => {
   expect(readMark(JSON.parse(JSON.stringify(mark(3, 1))))).toEqual(mark(3, 1));
+});
+
+test.each([
+  ['a word', 'marks'],
+  ['a requester that is none', [1]],
+  ['one without results', [[kFrom, 1]]],
+  ['a result that is none', [[kFrom, 1, [5]]]],
+])('%s instead of what a checkpoint has is damage', (_, dump) => {
+  expect(() => new Marks(dump)).toThrow(expect.objectContaining({ code: 'ERR_DAMAGED' }));
+});
+
+describe('writes of a store', () => {
+  let folder;
+  beforeEach(() => {
+    folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'sw-marks-')), 'store');
+  });
+  afterEach(() => fs.rmSync(path.dirname(folder), { recursive: true }));
+
+  test('a put that was refused is no write that was done, for the next owner, too', async () => {
+    let store = await openStore(folder);
+    const full = async () => Promise.reject(new GPUError('ERR_OUT_OF_MEMORY', 'full'));
+    let marks = await StoreMarks.of(store);
+    await expect(marks.put('k', mark(1), full)).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY' });
+    await marks.put('other', mark(2), () => store.put('other', 'v'));
+    await marks.settle();
+    await store.close();
+    store = await openStore(folder);
+    marks = await StoreMarks.of(store);
+    let again = 0;
+    await marks.put('other', mark(2), async () => (again += 1));
+    expect(again).toBe(0);
+    await marks.put('k', mark(1), () => store.put('k', 'v'));
+    expect(String(await store.get('k'))).toBe('v');
+    await store.close();
+  });
+
+  test('one whose mark finds no room was done all the same', async () => {
+    const collection = {
+      recover: async () => ({ state: undefined, records: [] }),
+      append: async () => Promise.reject(new GPUError('ERR_OUT_OF_MEMORY', 'full')),
+    };
+    const marks = new StoreMarks({ list: async () => ['k'] }, collection, new Marks());
+    expect(await marks.put('k', mark(1), async () => {})).toBe(0);
+    expect(await marks.delete('k', mark(2), async () => true)).toBe(1);
+  });
+
+  test('a store whose marks are damaged is left closed', async () => {
+    const store = await openStore(folder);
+    const collection = await collectionOf(store, 'cluster/marks');
+    await collection.recover();
+    await collection.checkpoint({ state: { marks: 'none' }, files: [], through: 0 });
+    await store.close();
+    const opening = { durable: true, limit: 0 };
+    await expect(StoreHost.open({}, folder, opening, false)).rejects.toMatchObject({ code: 'ERR_DAMAGED' });
+    await (await openStore(folder)).close(); // whose lock is free
+  });
 });
