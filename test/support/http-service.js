@@ -212,6 +212,7 @@ function readFrame(bytes) {
 module.exports = {
   kSmall,
   kMB,
+  fakeManager,
   emittingManager,
   startServer,
   useServer,
