@@ -58,6 +58,11 @@ class Tier {
     return this.#use.limit;
   }
 
+  /** Bytes that are not in use. */
+  get room() {
+    return Math.max(0, this.#use.limit - this.#use.used);
+  }
+
   /**
    * Bytes in use beyond a share of the limit.
    * @param {number} share

@@ -7,15 +7,16 @@ const kLimit = 1000;
 
 /**
  * Shares of their limits, which the test sets; `at` moves their clock on, so that a look is a new one.
- * @param {{ hasDevice?: boolean }} [options]
+ * @param {{ hasDevice?: boolean, limit?: number, hostLimit?: number }} [options] limits in bytes
  */
-function fakeTiers({ hasDevice = true } = {}) {
+function fakeTiers({ hasDevice = true, limit = kLimit, hostLimit = limit } = {}) {
+  const limits = { device: limit, host: hostLimit, disk: limit };
   const numbers = { device: 0, host: 0, disk: 0, ms: 0, trims: 0 };
   const make = (/** @type {'device'|'host'|'disk'} */ tier) =>
     new Tier({
       tier,
       of: 'a test',
-      read: () => ({ used: numbers[tier] * kLimit, limit: kLimit }),
+      read: () => ({ used: Math.round(numbers[tier] * limits[tier]), limit: limits[tier] }),
       now: () => numbers.ms,
     });
   const tiers = new Tiers({
@@ -28,10 +29,13 @@ function fakeTiers({ hasDevice = true } = {}) {
     tiers,
     numbers,
     disk: make('disk'),
-    /** @param {Partial<typeof numbers>} shares */
-    set(shares) {
+    /**
+     * @param {Partial<typeof numbers>} shares
+     * @param {number} [afterMs]
+     */
+    set(shares, afterMs = 1000) {
       Object.assign(numbers, shares);
-      numbers.ms += 1000;
+      numbers.ms += afterMs;
       tiers.look();
     },
   };

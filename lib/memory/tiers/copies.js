@@ -10,23 +10,24 @@
  */
 
 class Copies {
-  /** @type {Set<Copy>} the last used last */
-  #byUse = new Set();
+  /** @type {Map<Copy, number>} when each was used, the last one last */
+  #byUse = new Map();
 
   /** Of all of them, in bytes. */
   get bytes() {
     let sum = 0;
-    for (const { bytes } of this.#byUse) sum += bytes;
+    for (const { bytes } of this.#byUse.keys()) sum += bytes;
     return sum;
   }
 
   /**
    * A new one, or one that was used just now.
    * @param {Copy} copy
+   * @param {number} ms when
    */
-  used(copy) {
+  used(copy, ms) {
     this.#byUse.delete(copy);
-    this.#byUse.add(copy);
+    this.#byUse.set(copy, ms);
   }
 
   /**
@@ -40,12 +41,13 @@ class Copies {
   /**
    * Lets go of so many bytes of those that were not used for the longest.
    * @param {number} bytes Infinity: of all that are not pinned
+   * @param {number} [before] of those whose last use was before that
    * @returns {number} how many it has let go of
    */
-  letGo(bytes) {
+  letGo(bytes, before = Infinity) {
     let gone = 0;
-    for (const copy of [...this.#byUse]) {
-      if (gone >= bytes) break;
+    for (const [copy, ms] of [...this.#byUse]) {
+      if (gone >= bytes || ms >= before) break;
       if (copy.isPinned || !copy.letGo()) continue;
       this.#byUse.delete(copy);
       gone += copy.bytes;

@@ -3,7 +3,7 @@
 'use strict';
 const { setInterval, clearInterval } = require('node:timers');
 const { GPUError, nowMs } = require('../../core');
-const { kCalm, worstOf } = require('../../pressure');
+const { kCalm, kHigh, kRecovery, worstOf } = require('../../pressure');
 const { Copies } = require('./copies');
 
 /** @typedef {import('../../pressure/tier').Tier} Tier */
@@ -14,7 +14,8 @@ const { Copies } = require('./copies');
  * @typedef {object} Member
  * @property {Tier} [disk] of the store that it lies in
  * @property {() => void} toFiles has rows that a store's files have read from there
- * @property {() => void} clean clears away what was removed
+ * @property {(of: 'host'|'disk', room: number) => void} clean clears away what was removed, where that gives bytes of
+ *   that tier back, and needs no more than `room` meanwhile
  */
 /**
  * @typedef {object} TiersParts
@@ -26,6 +27,7 @@ const { Copies } = require('./copies');
 
 const kLookMs = 1000;
 const kFreshMs = 100; // a write does not look again so soon
+const kIdleMs = 10_000; // what was used since then would come again at once, where it lets others be
 const kCleanMs = 60_000; // between two times that what was removed is cleared away
 const kRemedies = {
   device: 'release tensors, or raise memoryLimit',
@@ -59,17 +61,21 @@ class Tiers {
   }
 
   /**
-   * Whether there may be a new copy.
+   * Whether there may be a new copy: it is none that would have others go, or itself.
    * @param {boolean} isPinned
+   * @param {number} [bytes]
+   * @param {number} [notWithinMs] how old the numbers may be
    */
-  mayCopy(isPinned) {
-    const state = this.#ofCopies.look(kFreshMs);
-    return state === 'normal' || (isPinned && state === 'high');
+  mayCopy(isPinned, bytes = 0, notWithinMs = kFreshMs) {
+    const tier = this.#ofCopies;
+    const state = tier.look(notWithinMs);
+    if (state === 'recovery' || (state === 'high' && !isPinned)) return false;
+    return tier.used + bytes <= (isPinned ? kRecovery : kHigh) * tier.limit;
   }
 
   /** @param {Copy} copy that was made, or used, just now */
   used(copy) {
-    this.#copies.used(copy);
+    this.#copies.used(copy, this.#now());
     this.#watch();
   }
 
@@ -117,7 +123,7 @@ class Tiers {
 
   #act() {
     const copies = this.#ofCopies;
-    if (copies.state === 'high') this.#copies.letGo(copies.above(kCalm));
+    if (copies.state === 'high') this.#copies.letGo(copies.above(kCalm), this.#now() - kIdleMs);
     if (copies.state === 'recovery') this.#copies.letGo(Infinity);
     const host = this.#host.state;
     const isFull = worstOf([host, copies.state]) === 'recovery';
@@ -125,10 +131,11 @@ class Tiers {
     this.#isTrimmed = isFull;
     for (const [member, cleaned] of this.#members) {
       if (host !== 'normal') member.toFiles();
-      if (host !== 'recovery' && member.disk?.state !== 'recovery') continue;
+      const of = member.disk?.state === 'recovery' ? 'disk' : 'host';
+      if (of === 'host' && host !== 'recovery') continue;
       if (this.#now() - cleaned < kCleanMs) continue;
       this.#members.set(member, this.#now());
-      member.clean();
+      member.clean(of, Math.min(this.#host.room, member.disk?.room ?? Infinity));
     }
   }
 

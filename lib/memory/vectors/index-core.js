@@ -70,7 +70,7 @@ class IndexCore {
     this.#leaveTiers = owner.tiers.join({
       disk: this.#disk,
       toFiles: () => this.#maintenance.toFiles(),
-      clean: () => this.#maintenance.clean(),
+      clean: (of, room) => this.#maintenance.clean(of, room),
     });
   }
 

@@ -163,13 +163,17 @@ class Journal {
       if (this.#mapped.has(name)) continue;
       const { rows, bytes, at, source } = await mapSegment(this.#collection, entry, this.#what.dimensions);
       await this.#collection.check(entry.file, 0, bytes.length);
-      /** @type {number|undefined} */
-      const renamed = await offLoop((id) => this.#table.exchange(id, name, bytes, entry.rows, at, source));
-      if (renamed === undefined) continue; // it was merged away
-      this.#segments.exchange(name, renamed, rows);
-      this.#entries.delete(name);
-      this.#entries.set(renamed, entry);
-      this.#mapped.add(renamed);
+      await offLoop(
+        (id) => this.#table.exchange(id, name, bytes, entry.rows, at, source),
+        // Before anybody can meet the new name.
+        (/** @type {number|undefined} */ renamed) => {
+          if (renamed === undefined) return; // it was merged away
+          this.#segments.exchange(name, renamed, rows);
+          this.#entries.delete(name);
+          this.#entries.set(renamed, entry);
+          this.#mapped.add(renamed);
+        },
+      );
     }
   }
 

@@ -106,22 +106,16 @@ class LedSearch {
     const all = wanted.length * d === this.#queries.length;
     const data = all ? this.#queries : new Float32Array(wanted.length * d);
     if (!all) wanted.forEach((query, i) => data.set(this.#queries.subarray(query * d, (query + 1) * d), i * d));
-    const { base, scales } = this.#segments.inputsOf(this.#held[part], rows, byRows);
+    const { inputs, leave } = this.#segments.inputsOf(this.#held[part], rows, byRows);
     const mask = this.#search.mask(part);
+    const queries = { data, shape: [wanted.length, d], dtype: 'float32' };
+    const workload = {
+      type: 'similarity-search',
+      inputs: { queries, ...inputs, ...(mask && { mask }) },
+      params: { k, metric: this.#metric, precision: 'high' },
+    };
     const began = nowMs();
-    const { outputs, contextId } = await this.#owner.run(
-      {
-        type: 'similarity-search',
-        inputs: {
-          queries: { data, shape: [wanted.length, d], dtype: 'float32' },
-          base,
-          ...(scales !== undefined && { scales }),
-          ...(mask && { mask }),
-        },
-        params: { k, metric: this.#metric, precision: 'high' },
-      },
-      options,
-    );
+    const { outputs, contextId } = await this.#owner.run(workload, options).finally(leave);
     this.#jobMs = Math.max(this.#jobMs, nowMs() - began);
     this.#contexts[part].add(contextId);
     return [outputs.scores.data, outputs.indices.data, outputs.bound?.data];

@@ -14,6 +14,7 @@ const { errorText, nowMs } = require('../../core');
 
 const kPauseMs = 500; // after the first failure; twice as long after each other one
 const kMostPauseMs = 60_000;
+const kMergedBytes = 2 ** 30; // of rows, that a merge makes at most (src/vectors/merge.cpp)
 const kDeadShare = 1 / 8; // of the rows of sealed segments, from which on it is worth while to clear them away
 
 class Maintenance {
@@ -61,11 +62,16 @@ class Maintenance {
    * meanwhile.
    * @returns {Promise<void>}
    */
-  async compact() {
+  compact() {
+    return this.#compactBy(false);
+  }
+
+  /** @param {boolean} isShort memory: each merge's rows give way to a file before the next one */
+  async #compactBy(isShort) {
     this.#compactions += 1;
     try {
       while (this.#running) await this.#running.catch(() => {});
-      await this.#begin(this.#compact());
+      await this.#begin(this.#compact(isShort));
     } finally {
       this.#compactions -= 1;
       if (this.#wanted) this.wake();
@@ -79,17 +85,26 @@ class Maintenance {
     this.wake();
   }
 
-  /** Memory is short: merges without what was removed, if that is a good part. What fails, `problem` says. */
-  clean() {
-    if (this.#ended || this.#compactions) return;
+  /**
+   * Memory is short: merges without what was removed, if that is a good part, and there is room for the largest merge
+   * beside what it takes the place of. Rows that are a file's take no memory of the host that cleaning would give back.
+   * What fails, `problem` says.
+   * @param {'host'|'disk'} of which
+   * @param {number} room bytes
+   */
+  clean(of, room) {
+    if (this.#ended || this.#compactions || (of === 'host' && this.#journal)) return;
     let rows = 0,
-      dead = 0;
+      live = 0;
     for (const segment of this.#table.segments()) {
       if (!segment.isSealed) continue;
       rows += segment.rows;
-      dead += segment.rows - segment.live;
+      live += segment.live;
     }
-    if (dead > 0 && dead >= rows * kDeadShare) this.compact().catch(() => {});
+    const dead = rows - live;
+    if (dead === 0 || dead < rows * kDeadShare) return;
+    const bytes = Math.min(kMergedBytes, live * this.#segments.rowBytes);
+    if (bytes <= room) this.#compactBy(true).catch(() => {});
   }
 
   /** @param {Promise<void>} run */
@@ -121,24 +136,30 @@ class Maintenance {
     return this.#ended || this.#compactions > 0;
   }
 
-  async #compact() {
+  /** @param {boolean} isShort */
+  async #compact(isShort) {
     await offLoop((id) => this.#table.seal(id));
     const newest = this.#table.segments().reduce((most, { name }) => Math.max(most, name), 0);
     this.#failures.clear(); // nothing waits for its time
-    const [failed] = await this.#all(newest);
+    const [failed] = await this.#all(newest, isShort);
     if (failed) throw failed.error;
   }
 
   /**
    * @param {number|undefined} upTo of a compaction the newest segment
+   * @param {boolean} [isShort] memory
    * @returns {Promise<{ error: unknown }[]>} what kept a compaction from being done
    */
-  async #all(upTo) {
+  async #all(upTo, isShort = false) {
     const failed = [
       await this.#step('seal', () => this.#seal()),
       await this.#step('code', () => this.#eachSealed((segment) => this.#segments.code(segment))),
       await this.#step('merge', async () => {
-        while (!(upTo === undefined ? this.#isOver() : this.#ended) && (await this.#merge(upTo)));
+        while (!(upTo === undefined ? this.#isOver() : this.#ended) && (await this.#merge(upTo))) {
+          if (!isShort || !this.#journal) continue;
+          await this.#journal.checkpoint();
+          await this.#journal.toFiles();
+        }
       }),
     ];
     // Copies on devices make searches quicker: a compaction is done without.

@@ -3,6 +3,7 @@
 'use strict';
 const os = require('node:os');
 const { offLoop } = require('./off-loop');
+const { PlacedInputs } = require('./placed-inputs');
 
 /** @typedef {import('./owner').Owner} Owner */
 /** @typedef {import('./owner').Placed} Placed */
@@ -15,8 +16,7 @@ const { offLoop } = require('./off-loop');
  * @property {Float32Array} rows the whole memory, whose end may not be written yet
  * @property {number} count of rows that codes and copies are of
  * @property {Inputs|undefined} codes
- * @property {Inputs|undefined} placed the rows, or their codes
- * @property {Placed[]} copies
+ * @property {PlacedInputs|undefined} placed copies of the rows, or of their codes
  * @property {boolean} isChecked whether the rows are known to be what was written
  * @property {import('../tiers/copies').Copy|undefined} copy what is said of these
  * @property {boolean} isDown there was no room for copies: until it is used they are not made
@@ -43,7 +43,7 @@ const kCheckedBytes = 8 << 20; // of rows by one thread at least
  * @returns {Held}
  */
 function heldOf(name, rows, isChecked) {
-  const none = { codes: undefined, placed: undefined, copies: [], copy: undefined };
+  const none = { codes: undefined, placed: undefined, copy: undefined };
   return { name, rows, count: 0, ...none, isChecked, isDown: false, isMapped: false, users: 0, isGone: false };
 }
 
@@ -71,6 +71,11 @@ class Segments {
     this.#owner = owner;
     this.#dimensions = dimensions;
     this.#dtype = dtype;
+  }
+
+  /** Bytes of the rows' memory. */
+  get rowBytes() {
+    return this.#dimensions * Float32Array.BYTES_PER_ELEMENT;
   }
 
   /**
@@ -134,10 +139,10 @@ class Segments {
     this.#held.set(newName, held);
     if (!before) return;
     if (before.codes) Object.assign(held, { count: before.count, codes: before.codes });
-    // Copies that somebody uses go with him, and are made again.
-    if (before.users === 0 && before.placed && !held.placed) {
-      const { copies, placed, count } = before;
-      Object.assign(held, { copies: copies.splice(0), placed, count });
+    if (before.placed && !held.placed) {
+      Object.assign(held, { placed: before.placed, count: before.count });
+      before.placed = undefined;
+      this.#takeDown(before);
       this.#noteCopy(held);
     }
     held.isDown = before.isDown;
@@ -158,9 +163,7 @@ class Segments {
   /** @param {Held} held */
   leave(held) {
     held.users -= 1;
-    if (held.users > 0) return;
-    if (held.isGone) this.#release(held);
-    else if (held.isDown && held.placed) this.#takeDown(held);
+    if (held.users === 0 && held.isGone) this.#release(held);
   }
 
   /**
@@ -174,23 +177,23 @@ class Segments {
       isPinned: this.#isPinned,
       letGo: () => {
         held.isDown = true;
-        if (held.users === 0) this.#takeDown(held);
+        this.#takeDown(held);
         return true;
       },
     };
     this.#owner.tiers.used(held.copy);
   }
 
-  /** @param {Held} held */
+  /** @param {Pick<Held, 'count'|'codes'>} held */
   #bytesOf({ count, codes }) {
-    if (!codes) return count * this.#dimensions * Float32Array.BYTES_PER_ELEMENT;
+    if (!codes) return count * this.rowBytes;
     const tensors = /** @type {import('../../index').Tensor[]} */ (Object.values(codes));
     return tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
   }
 
   /** @param {Held} held its codes and rows stay */
   #takeDown(held) {
-    for (const copy of held.copies.splice(0)) copy.release();
+    held.placed?.drop();
     if (held.copy) this.#owner.tiers.gone(held.copy);
     held.copy = undefined;
     held.placed = undefined;
@@ -202,21 +205,21 @@ class Segments {
    * @param {Held} held
    * @param {number} rows
    * @param {boolean} byRows by float32
-   * @returns {Inputs}
+   * @returns {{ inputs: Inputs, leave?: () => void }} `leave`: to be called when they are not read any more
    */
   inputsOf(held, rows, byRows) {
     const isWhole = held.count === rows;
     const isCoded = isWhole && held.codes !== undefined && !byRows;
     if (isWhole && held.placed && (isCoded || this.#dtype === 'float32')) {
       if (held.copy) this.#owner.tiers.used(held.copy);
-      return held.placed;
+      return held.placed.use();
     }
-    if (held.isDown && !held.placed && this.#owner.tiers.mayCopy(this.#isPinned)) {
+    if (held.isDown && this.#owner.tiers.mayCopy(this.#isPinned, this.#bytesOf({ count: rows, codes: held.codes }))) {
       held.isDown = false;
       this.onWanted();
     }
-    if (isCoded) return /** @type {Inputs} */ (held.codes);
-    return { base: this.#rowsOf(held, rows) };
+    if (isCoded) return { inputs: /** @type {Inputs} */ (held.codes) };
+    return { inputs: { base: this.#rowsOf(held, rows) } };
   }
 
   /**
@@ -269,7 +272,7 @@ class Segments {
     const known = this.#held.get(name);
     if (!this.#owner.places() || known?.placed || known?.isDown) return;
     const held = this.enter(name, true);
-    if (!this.#owner.tiers.mayCopy(this.#isPinned)) {
+    if (!this.#owner.tiers.mayCopy(this.#isPinned, this.#bytesOf({ count: rows, codes: held.codes }), 0)) {
       held.isDown = true;
       this.leave(held);
       return;
@@ -287,8 +290,7 @@ class Segments {
         placed[input] = copies[copies.length - 1].input;
       }
       held.count = rows;
-      held.copies = copies.splice(0);
-      held.placed = /** @type {Inputs} */ (placed);
+      held.placed = new PlacedInputs(/** @type {Inputs} */ (placed), copies.splice(0));
       this.#noteCopy(held);
     } finally {
       for (const copy of copies) copy.release();

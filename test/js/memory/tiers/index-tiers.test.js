@@ -27,7 +27,7 @@ const until = async (isSo) => {
 
 /** An owner of copies that are counted, and tiers with numbers of the test's own. */
 function fakeOwner(options) {
-  const fake = fakeTiers(options);
+  const fake = fakeTiers({ limit: 6000, hostLimit: 100_000, ...options }); // a copy has 1024 bytes
   const there = new Set();
   const owner = {
     ...ownerOf(context),
@@ -64,7 +64,9 @@ test('copies of segments go down as the device fills up, and come back as they a
   const expected = await answer(index);
   expect(there.size).toBe(3);
 
-  set({ device: 0.65 }); // 150 above a half, and a copy has 1024 bytes
+  set({ device: 0.65 }); // 900 above a half
+  expect(there.size).toBe(3); // they were used just now
+  set({}, 10_000);
   expect(there.size).toBe(2);
   expect(await answer(index)).toBe(expected);
   set({ device: 0.85 });
@@ -93,7 +95,9 @@ test('the least used index goes first, a pinned one stays', async () => {
   ];
   await until(() => [a, b, pinned].every((index) => placed(index)[0]));
   await a.search(query);
-  set({ device: 0.61 });
+  set({ device: 0.61 }, 9500);
+  await a.search(query);
+  set({});
   expect([a, b, pinned].map((index) => placed(index)[0])).toEqual([true, false, true]);
   set({ device: 0.95 });
   expect([a, b, pinned].map((index) => placed(index)[0])).toEqual([false, false, true]);
@@ -102,7 +106,7 @@ test('the least used index goes first, a pinned one stays', async () => {
 
 test('no copies are made while the device is full; a pinned index may, up to 80%', async () => {
   const { owner, there, set } = fakeOwner();
-  set({ device: 0.7 });
+  set({ device: 0.62 });
   const [plain, pinned] = [await filled(owner, 2), await filled(owner, 2, { ...kOptions, pinned: true })];
   await until(() => placed(pinned).every(Boolean));
   expect(placed(plain)).toEqual([false, false]);
@@ -138,6 +142,48 @@ test('a copy that a search uses stays until that has ended', async () => {
   await index.close();
 });
 
+/** Searches that overlap, until `isOver` says so: the right answer each time. */
+async function searching(index, isOver) {
+  const expected = await answer(index);
+  const searches = Array.from({ length: 4 }, async () => {
+    let count = 0;
+    for (; !isOver(); ++count) expect(await answer(index)).toBe(expected);
+    return count;
+  });
+  for (const count of await Promise.all(searches)) expect(count).toBeGreaterThan(0);
+}
+
+test('copies go though searches never pause', async () => {
+  const { owner, there, set } = fakeOwner();
+  const index = await filled(owner, 3);
+  await until(() => placed(index).every(Boolean));
+  const searches = searching(index, () => there.size === 0);
+  await turn();
+  set({ device: 0.9 });
+  await searches;
+  await index.close();
+});
+
+test('an index that does not fit in the device is copied in part, and that stays', async () => {
+  const { owner, there, numbers, set } = fakeOwner({ limit: 4000 });
+  let made = 0;
+  const place = async (tensor) => {
+    ++made;
+    const copy = await owner.place(tensor);
+    numbers.device = (1024 * there.size) / 4000;
+    return copy;
+  };
+  const index = await filled({ ...owner, place }, 3);
+  await until(() => there.size === 2); // 60% are 2400
+  for (let i = 0; i < 20; ++i) {
+    set({});
+    await answer(index);
+    await turn();
+  }
+  expect([made, there.size]).toEqual([2, 2]);
+  await index.close();
+});
+
 test('writes are refused while the host is full, removals and searches go on', async () => {
   const { owner, set } = fakeOwner();
   const index = await filled(owner, 1);
@@ -148,7 +194,7 @@ test('writes are refused while the host is full, removals and searches go on', a
   expect(index.size).toBe(kRows);
   expect((await index.search(query, { k: 1 })).ids).toHaveLength(1);
   expect(await index.remove([0])).toBe(1);
-  expect(index.stats().tiers.find(({ tier }) => tier === 'host')).toMatchObject({ state: 'recovery', used: 850 });
+  expect(index.stats().tiers.find(({ tier }) => tier === 'host')).toMatchObject({ state: 'recovery', used: 85_000 });
   set({ host: 0.6 });
   await index.add(['x'], random(kDimensions, 9));
   await index.close();
@@ -170,7 +216,38 @@ test('recovery clears away what was removed', async () => {
   await index.close();
 });
 
+test('recovery clears nothing away where there is no room for it', async () => {
+  const { owner, set } = fakeOwner({ hostLimit: 10_000 });
+  const index = await filled(owner, 3);
+  await index.remove(Array.from({ length: 30 }, (_, i) => i * 6)); // fewer than a third of each segment
+  const { merges } = index.stats();
+  set({ host: 0.85 }); // 1500 bytes, of rows of 2592
+  for (let i = 0; i < 50; ++i) await turn();
+  expect(index.stats().merges).toBe(merges);
+  await index.compact(); // who asks for it gets it
+  expect(index.stats().merges).toBeGreaterThan(merges);
+  await index.close();
+});
+
 describe('in a store', () => {
+  test('what is cleared away lies in files again at once; for the host alone nothing is', async () => {
+    const { owner, disk, set } = fakeOwner({ limit: 100_000 });
+    const index = await filled(owner, 3, kOptions, { collection: new FakeCollection(), disk });
+    await index.remove(Array.from({ length: 30 }, (_, i) => i * 6));
+    const expected = await answer(index);
+    const mapped = () => index.stats().segments.map((segment) => segment.mapped);
+    const { merges } = index.stats();
+    set({ host: 0.85 });
+    await until(() => mapped().every(Boolean));
+    for (let i = 0; i < 50; ++i) await turn();
+    expect(index.stats().merges).toBe(merges);
+    set({ disk: 0.85 }, 61_000);
+    await until(() => index.stats().merges > merges && mapped().every(Boolean));
+    expect(index.stats().segments.reduce((sum, { rows }) => sum + rows, 0)).toBe(index.size);
+    expect(await answer(index)).toBe(expected);
+    await index.close();
+  });
+
   test('rows of sealed segments give way to the files that have them', async () => {
     const { owner, set } = fakeOwner();
     const collection = new FakeCollection();
@@ -205,23 +282,18 @@ describe('in a store', () => {
   });
 
   test('searches beside it see the same rows at each moment', async () => {
-    const { owner, set } = fakeOwner();
+    const { owner, there, set } = fakeOwner();
     const index = await filled(owner, 3, kOptions, { collection: new FakeCollection() });
-    const expected = await answer(index);
-    let isOver = false;
-    const searches = Array.from({ length: 4 }, async () => {
-      let count = 0;
-      while (!isOver) {
-        expect(await answer(index)).toBe(expected);
-        ++count;
-      }
-      return count;
-    });
+    await until(() => placed(index).every(Boolean));
+    const isMapped = () => index.stats().segments.every(({ mapped }) => mapped);
+    const searches = searching(index, isMapped);
+    await turn();
     set({ host: 0.65 });
-    await until(() => index.stats().segments.every(({ mapped }) => mapped));
-    isOver = true;
-    for (const count of await Promise.all(searches)) expect(count).toBeGreaterThan(0);
+    await searches;
+    // Copies come along.
+    expect([placed(index), there.size]).toEqual([[true, true, true], 3]);
     await index.close();
+    expect(there.size).toBe(0);
   });
 
   test('a store near its limit takes no more vectors', async () => {

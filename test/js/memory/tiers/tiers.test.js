@@ -20,10 +20,11 @@ test('copies go in the order of their last use, and no more than have to', () =>
   const gone = [];
   const of = (name, isPinned = false, can = true) => ({ bytes: 10, isPinned, letGo: () => can && gone.push(name) > 0 });
   const [a, b, c, d, e] = [of('a'), of('b', true), of('c', false, false), of('d'), of('e')];
-  for (const copy of [a, b, c, d, e]) copies.used(copy);
-  copies.used(a);
+  for (const copy of [a, b, c, d, e]) copies.used(copy, 1);
+  copies.used(a, 2);
   expect(copies.bytes).toBe(50);
-  expect(copies.letGo(15)).toBe(20);
+  expect(copies.letGo(15, 1)).toBe(0);
+  expect(copies.letGo(15, 2)).toBe(20);
   expect(gone).toEqual(['d', 'e']); // b is pinned, c can't go, a was used last
   expect(copies.letGo(Infinity)).toBe(10);
   expect(gone).toEqual(['d', 'e', 'a']);
@@ -34,7 +35,7 @@ test('copies go in the order of their last use, and no more than have to', () =>
 
 describe('the device', () => {
   test('from 60% on copies stop growing, and the least used go until half of it is in use', () => {
-    const { tiers, set } = fakeTiers();
+    const { tiers, numbers, set } = fakeTiers();
     const gone = [];
     const add = adder(tiers, gone);
     const a = add('a', 60);
@@ -43,6 +44,10 @@ describe('the device', () => {
     expect([gone, tiers.mayCopy(false)]).toEqual([[], true]);
     tiers.used(a);
     set({ device: 0.61 }); // 110 above a half
+    expect(gone).toEqual([]); // what is in use would come again at once
+    numbers.ms += 8500;
+    tiers.used(a);
+    set({}, 2000);
     expect([gone, tiers.mayCopy(false), tiers.mayCopy(true)]).toEqual([['b', 'c'], false, true]);
     set({ device: 0.5 });
     expect([gone, tiers.mayCopy(false)]).toEqual([['b', 'c'], false]); // left at less than 50% alone
@@ -70,6 +75,13 @@ describe('the device', () => {
     expect(numbers.trims).toBe(2);
   });
 
+  test('a copy comes where there is room for it below 60%, a pinned one below 80%', () => {
+    const { tiers, set } = fakeTiers();
+    set({ device: 0.5 });
+    expect([100, 101].map((bytes) => tiers.mayCopy(false, bytes))).toEqual([true, false]);
+    expect([300, 301].map((bytes) => tiers.mayCopy(true, bytes))).toEqual([true, false]);
+  });
+
   test('writes go on: they need the host', () => {
     const { tiers, set } = fakeTiers();
     set({ device: 0.99 });
@@ -87,7 +99,7 @@ describe('the host', () => {
     const { tiers, set } = fakeTiers({ hasDevice: false });
     const gone = [];
     adder(tiers, gone)('a', 1);
-    set({ host: 0.7 });
+    set({ host: 0.7 }, 11_000);
     expect([gone, tiers.mayCopy(false)]).toEqual([['a'], false]);
   });
 
@@ -140,12 +152,12 @@ describe('the host', () => {
 test('a disk that is full refuses what is written to it, and clears up', () => {
   const { tiers, disk, set } = fakeTiers();
   const calls = [];
-  tiers.join({ disk, toFiles: () => calls.push('files'), clean: () => calls.push('clean') });
+  tiers.join({ disk, toFiles: () => calls.push('files'), clean: (of, room) => calls.push([of, room]) });
   set({ disk: 0.7 });
   tiers.checkWrite('the index', disk);
   expect(calls).toEqual([]);
   set({ disk: 0.9 });
-  expect(calls).toEqual(['clean']);
+  expect(calls).toEqual([['disk', kLimit * 0.1]]);
   expect(() => tiers.checkWrite('the index', disk)).toThrow(/the disk's limit.*'limit'/);
   tiers.checkWrite('another index'); // in memory alone
   expect(tiers.statuses(disk)).toEqual([
