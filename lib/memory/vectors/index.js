@@ -76,7 +76,7 @@ async function indexOfStore(store, name, options) {
   const { on, ...kind } = checkObject(options, kOfStored, 'index()');
   if (name === undefined) throw invalid('name is undefined, but must be what the index is called in the store', 'name');
   const whole = /** @type {import('../../index').IndexOptions} */ ({ ...kind, store, name });
-  return on === undefined ? createIndex(whole) : makeIndex(ownerOf(checkOn(on)), whole);
+  return on === undefined ? createIndex(whole) : makeIndex(checkOn(on), whole);
 }
 useMaker('index', indexOfStore);
 
