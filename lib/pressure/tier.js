@@ -27,6 +27,8 @@ const { stateAfter } = require('./states');
  * @property {(status: TierStatus) => void} [onChange] of the state, and when it will soon be full
  */
 
+const kStoppedMs = 60_000;
+
 class Tier {
   #parts;
   #now;
@@ -37,6 +39,7 @@ class Tier {
   #use = { used: 0, limit: Infinity };
   #from;
   #isTold = false; // that it will soon be full
+  #grewAt = -Infinity;
   #lookedAt = -Infinity;
 
   /** @param {TierParts} parts */
@@ -82,20 +85,27 @@ class Tier {
     this.#lookedAt = now;
     const { used, limit, from } = this.#parts.read();
     this.#use = { used, limit: limit > 0 ? limit : Infinity };
+    const before = this.#state;
+    // Bytes of something else are no growth.
+    if (from !== undefined && from !== this.#from) this.#growth = new Growth();
     this.#from = from ?? this.#parts.of;
     this.#growth.add(now, used);
-    const before = this.#state;
     this.#state = stateAfter(before, used / this.#use.limit);
-    const isNews = this.#isSoonFull();
+    const isNews = this.#isSoonFull(now);
     if (this.#state !== before || isNews) this.#parts.onChange?.(this.status());
     return this.#state;
   }
 
-  /** Once for each time that it comes so near: it has to be twice as far in between. */
-  #isSoonFull() {
+  /**
+   * Once for each time that it comes so near: it has to be twice as far in between, or to have stopped growing for a
+   * minute.
+   * @param {number} now
+   */
+  #isSoonFull(now) {
     const { fullWithinMs = 0 } = this.#parts;
     const ms = this.#growth.msUntil(this.#use.used, this.#use.limit);
-    if (ms === undefined || ms > 2 * fullWithinMs) this.#isTold = false;
+    if (ms !== undefined) this.#grewAt = now;
+    if (ms === undefined ? now - this.#grewAt > kStoppedMs : ms > 2 * fullWithinMs) this.#isTold = false;
     if (this.#isTold || ms === undefined || ms > fullWithinMs) return false;
     this.#isTold = true;
     return true;

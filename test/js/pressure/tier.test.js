@@ -107,6 +107,24 @@ test('one that fills up steadily is told of before it is full, once', () => {
   expect(told[2].fullInMs).toBeCloseTo(60_000, 3);
 });
 
+test('numbers of another source are no growth', () => {
+  const numbers = { ms: 0, used: 0, from: 'a group' };
+  const read = () => ({ used: numbers.used, limit: 1e9, from: numbers.from });
+  const tier = new Tier({ tier: 'host', of: 'host', read, now: () => numbers.ms });
+  const step = (/** @type {number} */ bytes) => {
+    numbers.ms += 5000;
+    numbers.used += bytes;
+    tier.look();
+  };
+  for (let i = 0; i < 10; ++i) step(1000);
+  expect(tier.status().fullInMs).not.toBeNull();
+  numbers.from = 'the machine';
+  step(1e8);
+  expect(tier.status()).toMatchObject({ of: 'the machine', fullInMs: null });
+  for (let i = 0; i < 5; ++i) step(1000);
+  expect(tier.status().fullInMs).toBeCloseTo((1e9 - numbers.used) * 5, -3);
+});
+
 test('of stores the one that is nearest to its limit counts', () => {
   expect(storesUse()).toEqual({ used: 0, limit: 0 });
   const closed = [
