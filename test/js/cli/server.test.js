@@ -110,7 +110,8 @@ test('what is an hour old is asked for again, and what is damaged', async () => 
     expect(await answers.find(answers.keyOf({ ...request, params: { texts: ['b'] } }))).toBeUndefined();
     await put(answers.kKeptMs);
     expect(await answers.find(key)).toBeUndefined();
-    expect(await answers.list()).toMatchObject([{ key, isOver: true }]);
+    const { stdout } = await cli(['cache', 'list', '--json'], { cache: process.env.CACHE_DIR });
+    expect(JSON.parse(stdout)).toMatchObject([{ key, isOver: true }]);
     await put(0, Buffer.from('no frame'));
     expect(await answers.find(key)).toBeUndefined();
   } finally {
