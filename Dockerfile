@@ -52,8 +52,8 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
     .then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"
 # From outside a container only an address other than 127.0.0.1 can be reached, and such a one needs tokens, or this
 # word that something else decides who gets here: within a container it is the container's own network, and whoever
-# publishes the port (-p 127.0.0.1:3000:3000 -p 127.0.0.1:3001:3001) decides it. With AUTH_TOKEN or AUTH_TOKENS_FILE,
-# say `switchyard start --host 0.0.0.0` instead: then each request needs a token.
+# publishes the port (-p 127.0.0.1:3000:3000 -p 127.0.0.1:3001:3001) decides it. With AUTH_TOKEN or AUTH_TOKENS_FILE
+# each request needs a token all the same.
 # What clients keep lies in /data: -v switchyard:/data keeps it.
 ENV MEMORY_DIR=/data
 VOLUME /data

@@ -43,7 +43,7 @@ const kDoorRows = {
     initial: false,
     flag: '--allow-anonymous',
     what: 'whether requests without a token are taken on an address that others can reach',
-    more: 'On a loopback address they are where there are no tokens.',
+    more: 'On a loopback address they are. Where there are tokens each request needs one, whatever this says.',
   },
   allowedOrigins: {
     of: 'service',
@@ -107,7 +107,7 @@ const kDoorRows = {
     of: 'service',
     kind: integer(1, 1_000_000),
     env: ['RPC_CLIENT_CONNECTIONS'],
-    initial: 1024,
+    initial: 256,
     what: 'WebSockets of a client with a worker',
   },
   rpcBuffer: {

@@ -6,6 +6,7 @@
  * @typedef {object} Caller
  * @property {string} client what its jobs, answers and connections are counted for
  * @property {(scope: string) => boolean} allows `read`, `write`, `admin`, `kernels`
+ * @property {() => boolean} [isValid] whether its token still is one
  * @property {() => Promise<void>} [charge] takes a request from its quota, or rejects
  * @property {(ms: number) => void} [used] milliseconds of a device that a job of its took
  */
@@ -36,6 +37,8 @@ class Call {
   #isOver = false;
   /** Whether the room for its answer was taken already, as a job's is. */
   hasRoom = false;
+  /** Whether the time of devices that it took is known, and counted. */
+  isCounted = false;
 
   /** @param {CallOptions} options */
   constructor({ caller, signal = new AbortController().signal, onProgress, session, meta = {} }) {

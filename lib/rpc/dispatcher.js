@@ -1,13 +1,14 @@
 // The dispatcher: a method by its name, for whichever door has read the call. It looks up, checks scope and params,
 // reads tensors, runs, and takes room for the answer.
 'use strict';
-const { GPUError, show, suggestion } = require('../core');
+const { GPUError, nowMs, show, suggestion } = require('../core');
 const { Call } = require('./call');
 const { ProtocolError, kMethodNotFound } = require('./errors');
 const { methods } = require('./methods');
 const { Repeats } = require('./repeats');
-const { readTensors, bytesOfTensors } = require('./tensors');
+const { readTensors } = require('./tensors');
 const { checkParams } = require('./validate');
+const { weightOf } = require('./weight');
 
 /** @typedef {import('./methods').Method} Method */
 /** @typedef {import('./parts').Parts} Parts */
@@ -48,12 +49,17 @@ class Dispatcher {
    * @param {Method} method
    * @param {unknown} params
    * @param {CallOptions} options
-   * @throws {GPUError|import('../exchange').HttpError} ERR_INVALID_ARGUMENT, ERR_FORBIDDEN, ERR_UNSUPPORTED
+   * @throws {GPUError|import('../exchange').HttpError} ERR_INVALID_ARGUMENT, ERR_UNAUTHORIZED, ERR_FORBIDDEN,
+   *   ERR_UNSUPPORTED
    */
   prepare(method, params, { caller, section, session }) {
     const { HttpError, Section, refuseForbiddenKeys } = require('../exchange');
     const { name, scope } = method;
     if (this.#isClosing()) throw new GPUError('ERR_CLOSED', 'the server is stopping: it takes no more calls');
+    if (caller.isValid?.() === false)
+      throw new HttpError(401, 'ERR_UNAUTHORIZED', 'this token is not valid any more', {
+        headers: { 'www-authenticate': 'Bearer' },
+      });
     if (!caller.allows(scope))
       throw new HttpError(403, 'ERR_FORBIDDEN', `${name} needs the scope '${scope}', which this token does not have`);
     if (method.needsConnection && !session)
@@ -76,7 +82,8 @@ class Dispatcher {
       await options.caller.charge?.();
       const parts = await this.#parts();
       if (call.signal.aborted) throw new GPUError('ERR_CANCELED', `${method.name} was canceled before it began`);
-      const handle = () => method.handler(parts, /** @type {import('./methods').Params} */ (params), call);
+      const handle = () =>
+        timed(method, call, () => method.handler(parts, /** @type {import('./methods').Params} */ (params), call));
       const key = call.meta.idempotencyKey;
       // What may run twice anyway needs no key.
       const result =
@@ -110,6 +117,23 @@ class Dispatcher {
 }
 
 /**
+ * Counts what a call takes of a token's device time, however it ends: where it isn't known better, all the time that it
+ * ran, so that what is canceled or refused late is not free.
+ * @template Result
+ * @param {Method} method
+ * @param {Call} call
+ * @param {() => Promise<Result>} run
+ */
+async function timed({ onDevice }, call, run) {
+  const began = nowMs();
+  try {
+    return await run();
+  } finally {
+    if (onDevice && !call.isCounted) call.caller.used?.(nowMs() - began);
+  }
+}
+
+/**
  * Room for an answer that is large, as every door has to take it; a job took it before it ran.
  * @param {Parts} parts
  * @param {object} result
@@ -118,7 +142,7 @@ class Dispatcher {
 async function holdRoom({ gate, config }, result, call) {
   if (!gate || call.hasRoom) return;
   const { answerWish } = require('../exchange');
-  const wish = answerWish(bytesOfTensors(result), call.caller.client, config);
+  const wish = answerWish(weightOf(result), call.caller.client, config);
   if (!wish) return;
   const pass = await gate.enter(wish, call.signal);
   call.afterwards(() => pass.leave());

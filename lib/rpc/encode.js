@@ -1,10 +1,16 @@
 // Answers and notifications as bytes: JSON text in pieces, or one binary frame of docs/http.md with the message as its
 // header.
 'use strict';
-const { aligned, encodeHead, tensorPieces } = require('../exchange');
+const { aligned, encodeHead, kMaxHeader, tensorPieces } = require('../exchange');
 const { isTensor, tensorsOf } = require('./tensors');
+const { weightOf } = require('./weight');
 
 /** @typedef {import('../index').Tensor} Tensor */
+
+const kWhole = 64 * 1024; // what weighs less is made into text at once, unless it has tensors
+const kString = 256 * 1024; // characters of a piece of a text
+const kNumbers = 16 * 1024; // entries of a piece of a list
+const kMostWhole = 64 * 2 ** 20; // a header that weighs more is not even tried
 
 /** @param {unknown} value */
 function hasTensors(value) {
@@ -12,7 +18,8 @@ function hasTensors(value) {
 }
 
 /**
- * A message as JSON, of which tensors are pieces of some size: so a large one can be sent over many turns.
+ * A message as JSON, in pieces of some size: a large one can be sent over many turns, and none is ever longer than a
+ * string can be.
  * @param {unknown} value
  * @param {'base64'} [encoding] of tensors; numbers when left out
  * @returns {Generator<string>}
@@ -20,34 +27,70 @@ function hasTensors(value) {
 function* textPieces(value, encoding) {
   if (isTensor(value)) {
     yield* tensorPieces(value, encoding);
-  } else if (!hasTensors(value)) {
+  } else if (typeof value === 'string') {
+    yield* stringPieces(value);
+  } else if (value === null || typeof value !== 'object' || (!hasTensors(value) && weightOf(value) < kWhole)) {
     yield JSON.stringify(value);
   } else if (Array.isArray(value)) {
-    let before = '[';
-    for (const each of value) {
-      yield before;
-      before = ',';
-      yield* textPieces(each, encoding);
-    }
-    yield ']';
+    yield* listPieces(value, encoding);
   } else {
     let before = '{';
-    for (const [name, each] of Object.entries(/** @type {object} */ (value))) {
+    for (const [name, each] of Object.entries(value)) {
       if (each === undefined) continue;
       yield `${before}${JSON.stringify(name)}:`;
       before = ',';
       yield* textPieces(each, encoding);
     }
-    yield '}';
+    yield before === '{' ? '{}' : '}';
   }
+}
+
+/**
+ * @param {string} text
+ * @returns {Generator<string>}
+ */
+function* stringPieces(text) {
+  if (text.length <= kString) {
+    yield JSON.stringify(text);
+    return;
+  }
+  yield '"';
+  // A pair that is cut in two is escaped, half by half, which means the same.
+  for (let at = 0; at < text.length; at += kString) yield JSON.stringify(text.slice(at, at + kString)).slice(1, -1);
+  yield '"';
+}
+
+/**
+ * @param {unknown[]} list
+ * @param {'base64'} [encoding]
+ * @returns {Generator<string>}
+ */
+function* listPieces(list, encoding) {
+  let before = '[';
+  for (let at = 0; at < list.length; at += kNumbers) {
+    const some = list.slice(at, at + kNumbers);
+    if (some.every((each) => typeof each === 'number')) {
+      yield before + JSON.stringify(some).slice(1, -1);
+      before = ',';
+      continue;
+    }
+    for (const each of some) {
+      yield before;
+      before = ',';
+      yield* textPieces(each === undefined ? null : each, encoding);
+    }
+  }
+  yield before === '[' ? '[]' : ']';
 }
 
 /**
  * The same as one frame: tensors lie behind the header, which has { shape, dtype, offset } in their places.
  * @param {unknown} message
- * @returns {Uint8Array[]} pieces that view the tensors' own memory
+ * @returns {Uint8Array[]|undefined} pieces that view the tensors' own memory; undefined: its header would be longer than
+ *   one may be, so that it has to be sent as text
  */
 function framePieces(message) {
+  if (weightOf(message, false) > kMostWhole) return undefined;
   /** @type {Uint8Array[]} */
   const pieces = [];
   let offset = 0;
@@ -60,7 +103,7 @@ function framePieces(message) {
     return { shape, dtype, offset: at };
   };
   const head = encodeHead(/** @type {object} */ (placed(message, place)));
-  return [head, ...pieces];
+  return head.readUInt32LE(8) > kMaxHeader ? undefined : [head, ...pieces];
 }
 
 /**
@@ -77,4 +120,4 @@ function placed(value, place) {
   );
 }
 
-module.exports = { hasTensors, textPieces, framePieces };
+module.exports = { hasTensors, weightOf, textPieces, framePieces };

@@ -22,6 +22,7 @@ const { kStores } = require('./methods/stores');
  * @property {Scope} scope that its caller needs
  * @property {Schema} params an object's
  * @property {Schema} result an object's; tensors may stand anywhere in it
+ * @property {boolean} [onDevice] whether the time it takes is a device's, and counts as that
  * @property {boolean} [repeatable] whether the same call again changes nothing more: it may be sent again blindly
  * @property {boolean} [streams] whether it tells how far it is
  * @property {boolean} [needsConnection] whether it needs a door that notifications can leave by

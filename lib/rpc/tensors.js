@@ -82,11 +82,4 @@ function* tensorsOf(value, depth = 0) {
   }
 }
 
-/** @param {unknown} value */
-function bytesOfTensors(value) {
-  let bytes = 0;
-  for (const { data } of tensorsOf(value)) bytes += data.byteLength;
-  return bytes;
-}
-
-module.exports = { readTensors, isTensor, tensorsOf, bytesOfTensors };
+module.exports = { readTensors, isTensor, tensorsOf };

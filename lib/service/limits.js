@@ -74,23 +74,45 @@ function refuseBytes(error, socket) {
   else endWith(socket, failureOf(error));
 }
 
+const kUpgraded = 'switchyard-upgraded'; // an event of a server: one of its connections is a WebSocket now
+
+/**
+ * By what a connection is known above TLS and below.
+ * @param {Socket} socket
+ */
+function nameOf({ remoteAddress, remotePort }) {
+  return `${remoteAddress} ${remotePort}`;
+}
+
 /**
  * One connection too many is told so. Node's own maxConnections would hand it on from worker to worker for ever when
- * all are full.
- * @param {import('node:http').Server} server
+ * all are full. WebSockets are counted elsewhere, and leave this count: none of them keeps a request out.
+ * @param {import('node:http').Server|import('node:https').Server} server
  * @param {number} max
  */
 function limitConnections(server, max) {
-  let open = 0;
+  /** @type {Map<string, Socket>} */
+  const open = new Map();
   server.prependListener('connection', (/** @type {Socket} */ socket) => {
-    ++open;
+    const name = nameOf(socket);
+    open.set(name, socket);
     socket.once('close', () => {
-      --open;
+      if (open.get(name) === socket) open.delete(name);
     });
-    if (open <= max) return;
+    if (open.size <= max) return;
     socket.on('error', () => {});
     endWith(socket, new HttpError(503, 'ERR_TOO_MANY_CONNECTIONS', `there are ${max} connections already`));
   });
+  server.on(kUpgraded, (/** @type {Socket} */ socket) => open.delete(nameOf(socket)));
+}
+
+/**
+ * A connection of a server is a WebSocket from now on.
+ * @param {import('node:http').Server|import('node:https').Server} server
+ * @param {Socket} socket
+ */
+function leaveCount(server, socket) {
+  server.emit(kUpgraded, socket);
 }
 
 /** @param {import('node:http').IncomingMessage} request */
@@ -133,4 +155,4 @@ function answerAndEnd(response, error) {
   response.writeHead(status, { ...type, connection: 'close', ...headers }).end(`${JSON.stringify(body)}\n`);
 }
 
-module.exports = { answerAndEnd, serverOptions, limitConnections, checkHeaders, linger };
+module.exports = { answerAndEnd, leaveCount, serverOptions, limitConnections, checkHeaders, linger };

@@ -60,9 +60,12 @@ function postRpc({ rpc, config }) {
     delivery.ended.then(() => answer.end());
     if (answer.message === undefined) return reply.code(204).send();
     delivery.start();
-    return wantsBinary(accept, binary)
-      ? sendBytes(reply, delivery, encoding().framePieces(answer.message))
-      : sendText(reply, delivery, inTurns(encoding().textPieces(answer.message, answer.encoding)));
+    const { framePieces, textPieces } = encoding();
+    // What no frame has room for is text, whatever was asked for: its content-type says so.
+    const frame = wantsBinary(accept, binary) ? framePieces(answer.message) : undefined;
+    return frame
+      ? sendBytes(reply, delivery, frame)
+      : sendText(reply, delivery, inTurns(textPieces(answer.message, answer.encoding)));
   };
 }
 

@@ -1,6 +1,7 @@
 // A worker of `switchyard start`: a manager and the HTTP service over it. The primary tells it when to stop.
 'use strict';
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
+const { setTimeout } = require('node:timers');
 const { doorToPrimary } = require('../exchange');
 const { rpcPortOf } = require('./ports');
 const gpu = require('../index');
@@ -14,7 +15,9 @@ const logger = createLogger(config, { worker: cluster.worker?.id ?? 0 });
 const manager = gpu.createGPUClusterManager(managerOptions(config));
 Promise.resolve(manager.ready).catch((error) => logger.error(describeError(error), 'the manager did not become ready'));
 const door = doorToPrimary(tell);
-const app = createServer(manager, config, logger, door);
+/** @type {import('./server').Service|undefined} undefined: it can't be made yet */
+let app;
+const kRetryMs = 1000;
 
 /** @param {object} message */
 function tell(message) {
@@ -23,7 +26,7 @@ function tell(message) {
 
 /** Asked to end by somebody else than the primary: what is under way is finished first. */
 async function leave() {
-  await app.drain();
+  await app?.drain();
   await manager.close({ drain: true });
   process.exit(0);
 }
@@ -34,12 +37,31 @@ process.once('SIGTERM', leave);
 process.on('message', (/** @type {{ switchyard?: string }|undefined} */ message) => {
   if (message?.switchyard === 'entered' || message?.switchyard === 'charged')
     door.onMessage(/** @type {import('../exchange/gate').Message} */ (message));
-  if (message?.switchyard === 'drain') app.drain().then(() => tell({ switchyard: 'drained' }));
+  if (message?.switchyard === 'drain') Promise.resolve(app?.drain()).then(() => tell({ switchyard: 'drained' }));
 });
+
+/**
+ * The primary has found the settings right. A file that is wrong since then (tokens half written, a certificate that is
+ * being replaced) does not end the workers that run: the one that takes a lost one's place waits until it is right.
+ * @returns {Promise<import('./server').Service>}
+ */
+async function make() {
+  for (;;) {
+    try {
+      return createServer(manager, config, logger, door);
+    } catch (error) {
+      logger.error(describeError(error), 'the server can not be made yet: it is tried again');
+      await new Promise((resolve) => {
+        setTimeout(resolve, kRetryMs);
+      });
+    }
+  }
+}
 
 /** The port of WebSockets after the main one, so that the primary knows which address is which. */
 async function listen() {
   const { host, port } = config;
+  app = await make();
   await app.listen({ port, host });
   const rpcPort = rpcPortOf(config);
   if (rpcPort === undefined) return;

@@ -84,7 +84,9 @@ async function measure({ quick }) {
       value: percentile(samples, 99),
       unit: 'ms',
       target: 'under 100 ms',
-      detail: `${samples.length} requests, p50 ${round(percentile(samples, 50), 2)} ms; held ${megabytes(before)} MB before, ${megabytes(most)} MB at most`,
+      detail:
+        `${samples.length} requests, p50 ${round(percentile(samples, 50), 2)} ms; ` +
+        `held ${megabytes(before)} MB before, ${megabytes(most)} MB at most`,
     },
   ];
 }

@@ -1,5 +1,6 @@
 // memory_remember, memory_recall, memory_forget.
 'use strict';
+const { invalid } = require('../../core');
 const { jobOptions, given } = require('./jobs');
 
 /** @typedef {import('../methods').Handler} Handler */
@@ -13,13 +14,14 @@ async function remember(parts, { documents, metadata, memory, job }, call) {
 /** @type {Handler} */
 async function recall(parts, { query, k, filter, rerank, memory, job }, call) {
   const options = given({ k, filter, rerank, ...jobOptions(parts, job, call) });
-  return { passages: await parts.memories.use(memory, (each) => each.recall(query, options)) };
+  return { passages: await parts.memories.look(memory, (each) => each.recall(query, options), []) };
 }
 
 /** @type {Handler} */
 async function forget(parts, { ids, filter, memory }) {
   const what = /** @type {import('../../index').Forgotten} */ (given({ ids, filter }));
-  return { forgotten: await parts.memories.use(memory, (each) => each.forget(what)) };
+  if (ids === undefined && filter === undefined) throw invalid('ids and filter are both left out: give one of them');
+  return { forgotten: await parts.memories.look(memory, (each) => each.forget(what), 0) };
 }
 
 module.exports = { remember, recall, forget };

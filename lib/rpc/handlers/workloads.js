@@ -34,6 +34,7 @@ async function executeWorkload(parts, params, call) {
       releaseOutputs(result.outputs);
       pass?.leave();
     });
+    call.isCounted = true;
     call.caller.used?.(result.timings?.compute ?? 0);
     letGo();
     return { outputs: result.outputs, ...fieldsOf(result) };

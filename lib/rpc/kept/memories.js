@@ -1,11 +1,15 @@
 // Memories of documents by name, each in a folder of its own below MEMORY_DIR.
 'use strict';
+const fs = require('node:fs');
 const path = require('node:path');
+const { GPUError } = require('../../core');
 const { Opened } = require('./opened');
 
 /** @typedef {import('../../index').Memory} Memory */
 
 const kMostMemories = 32; // open at a time
+const kMostThere = 1000; // that there may be
+const kFolder = 'memories';
 
 class Memories {
   /** @type {Opened<Memory>} */
@@ -28,12 +32,37 @@ class Memories {
    * @param {string|undefined} name letters, digits, '.', '_' and '-'
    * @param {(memory: Memory) => Promise<Result>} work
    * @returns {Promise<Result>}
+   * @throws {GPUError} (rejects with) ERR_OUT_OF_MEMORY: there are too many
    */
-  use(name = 'memory', work) {
+  async use(name = 'memory', work) {
     const { memoryDir, textModel: model, textReranker: reranker } = this.#config;
-    // A name of dots alone is no folder's.
-    const folder = path.join(memoryDir, 'memories', `m-${name}`);
+    const folder = this.#folderOf(name);
+    if (!fs.existsSync(folder)) {
+      const there = await fs.promises.readdir(path.join(memoryDir, kFolder)).catch(() => []);
+      if (there.length >= kMostThere)
+        throw new GPUError('ERR_OUT_OF_MEMORY', `there are ${kMostThere} memories, which is the most`);
+    }
     return this.#opened.use(name, () => this.#manager.createMemory({ path: folder, model, reranker }), work);
+  }
+
+  /**
+   * As use(), but makes none: one that is not there is as good as an empty one.
+   * @template Result
+   * @param {string|undefined} name
+   * @param {(memory: Memory) => Promise<Result>} work
+   * @param {Result} otherwise where there is none
+   * @returns {Promise<Result>}
+   */
+  async look(name = 'memory', work, otherwise) {
+    return fs.existsSync(this.#folderOf(name)) ? this.use(name, work) : otherwise;
+  }
+
+  /**
+   * A name of dots alone is no folder's, so it has something before it.
+   * @param {string} name
+   */
+  #folderOf(name) {
+    return path.join(this.#config.memoryDir, kFolder, `m-${name}`);
   }
 
   /** Closes all. */

@@ -1,6 +1,7 @@
 // Things by name that are opened once, when they are first asked for, and closed together; of too many that which was
 // not used for the longest is closed.
 'use strict';
+const { GPUError } = require('../../core');
 
 /**
  * @template Thing
@@ -11,6 +12,8 @@
 class Opened {
   /** @type {Map<string, Entry<Thing>>} in the order of their use, the latest last */
   #entries = new Map();
+  /** @type {Map<string, Promise<void>>} those that are being closed, which can't be opened before */
+  #closing = new Map();
   #most;
 
   /** @param {number} [most] at a time */
@@ -25,6 +28,7 @@ class Opened {
    * @param {() => Promise<Thing>} open
    * @param {(thing: Thing) => Promise<Result>|Result} work
    * @returns {Promise<Result>}
+   * @throws {GPUError} (rejects with) ERR_QUEUE_FULL: all that may be open are in use
    */
   async use(name, open, work) {
     const entry = this.#entryOf(name, open);
@@ -34,7 +38,6 @@ class Opened {
     } finally {
       --entry.users;
       if (entry.isGone && entry.users === 0) this.#close(entry);
-      this.#trim();
     }
   }
 
@@ -47,8 +50,15 @@ class Opened {
     if (entry) {
       this.#entries.delete(name);
     } else {
+      this.#trim(this.#most - 1);
+      if (this.#entries.size >= this.#most)
+        throw Object.assign(
+          new GPUError('ERR_QUEUE_FULL', `${this.#most} of them are in use, which is the most: ask again`),
+          { retryAfter: 1000 },
+        );
+      const before = this.#closing.get(name);
       /** @type {Entry<Thing>} */
-      const made = { promise: open(), users: 0, isGone: false };
+      const made = { promise: before ? before.then(open) : open(), users: 0, isGone: false };
       // What could not be opened is tried again by the next call.
       made.promise.catch(() => {
         if (this.#entries.get(name) === made) this.#entries.delete(name);
@@ -59,12 +69,16 @@ class Opened {
     return entry;
   }
 
-  #trim() {
+  /** @param {number} most that stay open, but for those in use */
+  #trim(most) {
     for (const [name, entry] of this.#entries) {
-      if (this.#entries.size <= this.#most) return;
+      if (this.#entries.size <= most) return;
       if (entry.users > 0) continue;
       this.#entries.delete(name);
-      this.#close(entry);
+      const closed = this.#close(entry).then(() => {
+        if (this.#closing.get(name) === closed) this.#closing.delete(name);
+      });
+      this.#closing.set(name, closed);
     }
   }
 

@@ -12,6 +12,7 @@ const kEmbeddings = [
       'Makes vectors, or texts as vectors, ready to be searched: normalized, reduced to fewer dimensions by ' +
       'principal components, quantized. Give embeddings or texts.',
     scope: 'read',
+    onDevice: true,
     repeatable: true,
     tensors: ['embeddings', 'options.basis.mean', 'options.basis.components', 'options.basis.explainedVariance'],
     params: object({
@@ -46,6 +47,7 @@ const kEmbeddings = [
     title: 'Embed texts',
     description: 'Turns texts into vectors of their meaning, with a model of texts.',
     scope: 'read',
+    onDevice: true,
     repeatable: true,
     streams: true,
     params: object(
@@ -81,6 +83,7 @@ const kEmbeddings = [
       'Puts documents in the order of how well they answer a query, the best first: by a cross-encoder where the ' +
       'server has one, else by the cosine of their vectors, which `by` says.',
     scope: 'read',
+    onDevice: true,
     repeatable: true,
     streams: true,
     params: object(

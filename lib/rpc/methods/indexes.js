@@ -97,6 +97,7 @@ const kIndexes = [
     title: 'Search vectors',
     description: 'Finds the vectors of an index that are nearest to a query, or to each of several: exactly those.',
     scope: 'read',
+    onDevice: true,
     repeatable: true,
     tensors: ['vectors'],
     params: object(

@@ -22,6 +22,7 @@ const kMemory = [
       'Remembers texts by what they mean: they are cut into passages, embedded and kept on disk. A document is there ' +
       'with all of its passages, or not at all.',
     scope: 'write',
+    onDevice: true,
     repeatable: true,
     streams: true,
     params: object(
@@ -51,6 +52,7 @@ const kMemory = [
     title: 'Recall passages',
     description: 'Finds the passages that are nearest to a question by what they mean, best first.',
     scope: 'read',
+    onDevice: true,
     repeatable: true,
     streams: true,
     params: object(

@@ -26,6 +26,7 @@ const kService = [
       'Runs a workload, a graph of them or a scene on whichever context suits best: listWorkloads says which there ' +
       'are. Kernels and shaders are code: they run only for tokens whose scope says so.',
     scope: 'read',
+    onDevice: true,
     repeatable: true,
     streams: true,
     tensors: ['inputs.*'],

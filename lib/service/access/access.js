@@ -64,7 +64,8 @@ class Access {
           'ALLOW_ANONYMOUS=true (--allow-anonymous) where something else decides who gets here',
         'host',
       );
-    this.#isOpen = allowAnonymous || !this.#tokens.areWanted;
+    // Where there are tokens they are needed, whatever else is allowed: who sends none would have more than who does.
+    this.#isOpen = !this.#tokens.areWanted;
   }
 
   /**
@@ -95,15 +96,34 @@ class Access {
     }
     const token = secret.length <= kMostToken ? this.#tokens.find(secret) : undefined;
     if (!token) throw unauthorized('this token is not valid, or has expired');
-    const { name, scopes, requests, deviceMs } = token;
+    return this.#bearer(token.name, token.digest);
+  }
+
+  /**
+   * The bearer of a token, whose rights are those that the token has at the time: a connection may be open for days.
+   * @param {string} name
+   * @param {Buffer} digest
+   * @returns {Caller}
+   */
+  #bearer(name, digest) {
     const client = `token ${name}`;
-    const caller = { client, allows: (/** @type {string} */ scope) => scopes.has(scope) };
-    if (requests === Infinity && deviceMs === Infinity) return caller;
-    const limits = { requests, deviceMs };
+    const current = () => this.#tokens.current(digest);
+    const limited = (/** @type {(limits: import('../../exchange/quotas').Limits) => unknown} */ then) => {
+      const token = current();
+      if (!token) throw unauthorized('this token is not valid any more');
+      const { requests, deviceMs } = token;
+      return requests === Infinity && deviceMs === Infinity ? undefined : then({ requests, deviceMs });
+    };
     return {
-      ...caller,
-      charge: () => this.#gate.charge(client, limits),
-      used: (ms) => this.#gate.used(client, limits, ms),
+      client,
+      allows: (scope) => current()?.scopes.has(scope) ?? false,
+      isValid: () => current() !== undefined,
+      charge: async () => {
+        await limited((limits) => this.#gate.charge(client, limits));
+      },
+      used: (ms) => {
+        if (current()) limited((limits) => this.#gate.used(client, limits, ms));
+      },
     };
   }
 }

@@ -34,11 +34,13 @@ function parsed(must, parse) {
 
 /**
  * @param {{ tlsCert?: string, tlsKey?: string }} config
+ * @param {{ evenExpired?: boolean }} [options] evenExpired: a service that runs goes on with a certificate whose time
+ *   is over, as workers that run do
  * @returns {Tls|undefined} undefined: there is none
  * @throws {import('../../core').GPUError} ERR_INVALID_ARGUMENT: one of the two alone, a file that can't be read or is
  *   none, a key that is another's, a certificate whose time is over
  */
-function readTls({ tlsCert, tlsKey }) {
+function readTls({ tlsCert, tlsKey }, { evenExpired = false } = {}) {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined)
     throw invalid(`${tlsCert === undefined ? 'TLS_KEY' : 'TLS_CERT'} is given, but TLS_CERT and TLS_KEY go together`);
@@ -53,7 +55,7 @@ function readTls({ tlsCert, tlsKey }) {
   );
   if (!certificate.checkPrivateKey(own))
     throw invalid('the key of TLS_KEY does not fit the certificate of TLS_CERT: they are of two pairs');
-  if (Date.parse(certificate.validTo) < epochMs())
+  if (!evenExpired && Date.parse(certificate.validTo) < epochMs())
     throw invalid(`the certificate of TLS_CERT has expired (${certificate.validTo}): renew it`);
   return { cert, key };
 }

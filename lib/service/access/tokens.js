@@ -21,6 +21,8 @@ class Tokens {
   #own = [];
   /** @type {Token[]} */
   #ofFile = [];
+  /** @type {Map<string, Token>} all of them */
+  #byDigest = new Map();
   #file;
   #logger;
   #looked = nowMs();
@@ -40,6 +42,11 @@ class Tokens {
       this.#own = [{ name: 'AUTH_TOKEN', digest, scopes, expires: Infinity, requests: Infinity, deviceMs: Infinity }];
     }
     if (authTokensFile !== undefined) this.#read();
+    this.#order();
+  }
+
+  #order() {
+    this.#byDigest = new Map([...this.#own, ...this.#ofFile].map((token) => [token.digest.toString('hex'), token]));
   }
 
   /** Whether there can be any. */
@@ -61,6 +68,17 @@ class Tokens {
     return found && found.expires > epochMs() ? found : undefined;
   }
 
+  /**
+   * What a token that was found once is now.
+   * @param {Buffer} digest of ours, so that nothing is told by how long the look takes
+   * @returns {Token|undefined} undefined: it has expired, or is there no more
+   */
+  current(digest) {
+    this.#look();
+    const found = this.#byDigest.get(digest.toString('hex'));
+    return found && found.expires > epochMs() ? found : undefined;
+  }
+
   /** Reads the file again where it has changed; one that is wrong changes nothing. */
   #look() {
     if (this.#file === undefined || nowMs() - this.#looked < kLookMs) return;
@@ -68,6 +86,7 @@ class Tokens {
     try {
       if (versionOf(fs.statSync(this.#file)) === this.#version) return;
       this.#read();
+      this.#order();
       this.#logger.info({ tokens: this.#ofFile.length }, 'the tokens were read again');
     } catch (error) {
       this.#logger.error(describeError(error), 'the tokens can not be read again: those before stay');

@@ -1,8 +1,9 @@
 // One WebSocket: messages in, each answered when it is done; notifications out; bounds on what it may hold.
 'use strict';
 const { Section, decodeFrame, inParts, parseJson } = require('../../exchange');
-const { describeError, nowMs } = require('../../core');
+const { describeError } = require('../../core');
 const { encoding, Session } = require('../../rpc');
+const { Held } = require('./held');
 const { Outbox } = require('./outbox');
 
 /** @typedef {import('ws').WebSocket} WebSocket */
@@ -23,11 +24,10 @@ const { Outbox } = require('./outbox');
  * @property {import('../../core/log').Logger} logger
  */
 
-const kChunkBytes = 256; // that a chunk costs beside its own
-const kControlBytes = 14; // of the head of a frame
+const kMaskedHead = 6; // bytes of the head of a ping or a pong
 const kPolicy = 1008,
   kTooMuch = 1009,
-  kLater = 1013;
+  kInternal = 1011;
 const kNotifyBytes = 2 ** 20; // that wait, beyond which notifications are left out
 
 class Connection {
@@ -36,9 +36,7 @@ class Connection {
   #receiver;
   #outbox;
   #session;
-  /** Bytes that have come since the last message, as they count. */
-  #pending = 0;
-  #began = 0;
+  #held;
   #isAlive = true;
   #isClosed = false;
   #calls = 0;
@@ -55,46 +53,28 @@ class Connection {
     this.#socket = socket;
     this.#rules = rules;
     this.#receiver = receiver;
-    this.#outbox = new Outbox(socket);
+    this.#outbox = new Outbox(socket, (error) => this.#fail(error));
+    this.#held = new Held(rules.budget, socket);
     this.#session = new Session(caller, (method, params) => this.#notify(method, params));
     // Ahead of what makes messages of it.
-    stream.prependListener('data', (/** @type {Buffer} */ chunk) => this.#count(chunk.length));
-    socket.on('message', (data, isBinary) => this.#take(/** @type {Buffer} */ (data), isBinary));
-    socket.on('pong', (data) => {
-      this.#isAlive = true;
-      this.#uncount(data.length);
+    stream.prependListener('data', (/** @type {Buffer} */ chunk) => {
+      if (this.#isClosed) return;
+      this.#isAlive = true; // a client can answer no ping within a frame of its own
+      this.#held.came(chunk.length);
     });
-    socket.on('ping', (data) => this.#uncount(data.length));
+    socket.on('message', (data, isBinary) => {
+      this.#take(/** @type {Buffer} */ (data), isBinary).catch((error) => this.#fail(error));
+    });
+    // A ping or a pong is no part of a message.
+    for (const control of ['ping', 'pong'])
+      socket.on(control, (/** @type {Buffer} */ data) => this.#held.passed(data.length + kMaskedHead));
     socket.on('error', () => {}); // it closes then
     socket.once('close', () => this.#end());
   }
 
   /** Calls that are under way, and answers that have not gone. */
   get isBusy() {
-    return this.#calls > 0 || this.#outbox.waiting > 0;
-  }
-
-  /** @param {number} bytes */
-  #count(bytes) {
-    if (this.#isClosed) return;
-    if (this.#pending === 0) this.#began = nowMs();
-    const counted = bytes + kChunkBytes;
-    try {
-      this.#rules.budget.take(counted);
-      this.#pending += counted;
-    } catch (error) {
-      this.#refuse(kLater, error);
-    }
-  }
-
-  /**
-   * A ping or a pong is no part of a message.
-   * @param {number} bytes
-   */
-  #uncount(bytes) {
-    const counted = Math.min(this.#pending, bytes + kControlBytes + kChunkBytes);
-    this.#rules.budget.give(counted);
-    this.#pending -= counted;
+    return this.#calls > 0 || this.#outbox.isBusy;
   }
 
   /**
@@ -102,23 +82,18 @@ class Connection {
    * @param {boolean} isBinary
    */
   async #take(data, isBinary) {
-    // From now on it counts as long as its call runs. What has come behind it is of the next one.
-    this.#rules.budget.give(this.#pending);
-    this.#pending = 0;
-    if (this.#isClosed) return;
     const { length } = data;
-    try {
-      this.#rules.budget.take(length);
-    } catch (error) {
-      this.#refuse(kLater, error);
-      return;
-    }
+    if (this.#isClosed) return;
+    this.#held.completed(length);
     ++this.#calls;
     this.#isBinary ||= isBinary;
-    const reply = await this.#answer(data, isBinary);
-    reply.released.then(() => this.#rules.budget.give(length));
-    --this.#calls;
-    this.#send(reply, isBinary);
+    try {
+      const reply = await this.#answer(data, isBinary);
+      reply.released.then(() => this.#held.released(length));
+      this.#send(reply, isBinary);
+    } finally {
+      --this.#calls;
+    }
   }
 
   /**
@@ -153,18 +128,24 @@ class Connection {
       end();
       return;
     }
-    const { framePieces, textPieces } = encoding();
-    const pieces = binary ? framePieces(message) : joined(textPieces(message, as));
-    this.#push(pieces, binary, end);
+    const { framePieces, textPieces, weightOf } = encoding();
+    try {
+      // What no frame has room for is text.
+      const frame = binary ? framePieces(message) : undefined;
+      this.#push(frame ?? joined(textPieces(message, as)), frame !== undefined, weightOf(message), end);
+    } catch (error) {
+      end();
+      throw error;
+    }
   }
 
   /**
    * @param {Uint8Array[]|Iterable<string>} pieces
    * @param {boolean} binary
+   * @param {number} bytes about
    * @param {() => void} done
    */
-  #push(pieces, binary, done) {
-    const bytes = Array.isArray(pieces) ? pieces.reduce((sum, { length }) => sum + length, 0) : 0;
+  #push(pieces, binary, bytes, done) {
     if (this.#outbox.waiting > 0 && this.#outbox.waiting + bytes > this.#rules.buffer) {
       done();
       this.#refuse(kPolicy, new Error(`more than ${this.#rules.buffer} bytes wait to be read (RPC_BUFFER)`));
@@ -182,9 +163,9 @@ class Connection {
   #notify(method, params) {
     if (this.#isClosed || this.#outbox.waiting > kNotifyBytes) return false;
     const message = { jsonrpc: '2.0', method, params };
-    const { framePieces } = encoding();
-    const binary = this.#isBinary;
-    this.#push(binary ? framePieces(message) : [JSON.stringify(message)], binary, () => {});
+    const { framePieces, weightOf } = encoding();
+    const frame = this.#isBinary ? framePieces(message) : undefined;
+    this.#push(frame ?? [JSON.stringify(message)], frame !== undefined, weightOf(message), () => {});
     return true;
   }
 
@@ -195,15 +176,27 @@ class Connection {
    */
   check(now, pings) {
     const { messageTime, answerTime } = this.#rules;
-    if (this.#outbox.stuckMs() > answerTime) {
-      this.#refuse(kPolicy, new Error(`nothing of an answer was read for ${answerTime} ms (HTTP_ANSWER_TIMEOUT)`));
-    } else if (this.#pending > 0 && now - this.#began > messageTime) {
+    if (this.#held.isPaused) this.#isAlive = true; // its pongs are not read
+    if (this.#session.caller.isValid?.() === false) {
+      this.#refuse(kPolicy, new Error('the token is not valid any more'));
+    } else if (this.#outbox.stuckMs() > answerTime) {
+      this.#refuse(kPolicy, new Error(`too little of an answer was read for ${answerTime} ms (HTTP_ANSWER_TIMEOUT)`));
+    } else if (this.#held.isLate(now, messageTime)) {
       this.#refuse(kPolicy, new Error(`a message was not complete within ${messageTime} ms (HTTP_REQUEST_TIMEOUT)`));
     } else if (pings) {
       if (!this.#isAlive) this.#socket.terminate();
       this.#isAlive = false;
       this.#socket.ping();
     }
+  }
+
+  /**
+   * What is our own fault ends this connection, and nothing else.
+   * @param {unknown} error
+   */
+  #fail(error) {
+    this.#rules.logger.error(describeError(error), 'a message of a WebSocket failed');
+    this.#refuse(kInternal, new Error('this message could not be answered'));
   }
 
   /**
@@ -236,8 +229,7 @@ class Connection {
   #end() {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#rules.budget.give(this.#pending);
-    this.#pending = 0;
+    this.#held.close();
     this.#session.close();
     this.#outbox.close();
   }

@@ -12,6 +12,7 @@ const { nowMs } = require('../../core');
  * @property {() => void} done it has gone, or never will
  */
 
+const kLeastBytes = 2 ** 20; // to be taken within a time, unless less is left, as of answers over HTTP
 const kHighWater = 256 * 1024; // bytes with the socket, beyond which no more pieces are made
 
 class Outbox {
@@ -22,12 +23,19 @@ class Outbox {
   #waiting = 0;
   #inFlight = 0;
   #isClosed = false;
+  /** Since when less than kLeastBytes were taken, and how many. */
   #moved = nowMs();
+  #taken = 0;
   #socket;
+  #onError;
 
-  /** @param {WebSocket} socket */
-  constructor(socket) {
+  /**
+   * @param {WebSocket} socket
+   * @param {(error: unknown) => void} onError a message could not be made: what was begun has no end
+   */
+  constructor(socket, onError) {
     this.#socket = socket;
+    this.#onError = onError;
   }
 
   /** Bytes that were given to it and have not gone. */
@@ -35,8 +43,13 @@ class Outbox {
     return this.#waiting;
   }
 
+  /** Whether there is something that has not gone. */
+  get isBusy() {
+    return this.#current !== undefined || this.#inFlight > 0;
+  }
+
   /**
-   * How long the client has taken nothing, though there is something for it.
+   * How long the client has taken next to nothing, though there is something for it.
    * @returns {number} ms; 0: there is nothing
    */
   stuckMs() {
@@ -65,8 +78,9 @@ class Outbox {
           held = piece;
         }
         await this.#send(held ?? '', binary, true, this.#current);
-      } catch {
-        this.#settle(this.#current); // the connection has ended, which it hears of elsewhere
+      } catch (error) {
+        this.#settle(this.#current);
+        if (!this.#isClosed) this.#onError(error);
       }
     }
   }
@@ -80,7 +94,7 @@ class Outbox {
    */
   #send(piece, binary, fin, last) {
     if (this.#isClosed) throw new Error('the connection has ended');
-    if (this.#inFlight === 0) this.#moved = nowMs();
+    if (this.#inFlight === 0) this.#move();
     ++this.#inFlight;
     const isFull = this.#socket.bufferedAmount + piece.length > kHighWater;
     /** @type {() => void} */
@@ -88,11 +102,17 @@ class Outbox {
     const gone = isFull ? new Promise((resolve) => (go = () => resolve(undefined))) : undefined;
     this.#socket.send(piece, { binary, fin, compress: false }, () => {
       --this.#inFlight;
-      this.#moved = nowMs();
+      this.#taken += piece.length;
+      if (this.#taken >= kLeastBytes) this.#move();
       if (last) this.#settle(last);
       go();
     });
     return /** @type {Promise<void>|undefined} */ (gone);
+  }
+
+  #move() {
+    this.#moved = nowMs();
+    this.#taken = 0;
   }
 
   /** @param {Outgoing} message */

@@ -4,17 +4,21 @@ const http = require('node:http');
 const { setInterval, clearInterval, setTimeout } = require('node:timers');
 const { WebSocketServer } = require('ws');
 const { HttpError } = require('../../exchange');
-const { nowMs } = require('../../core');
+const { describeError, nowMs } = require('../../core');
 const { kBearerProtocol } = require('../access');
 const { Connection } = require('./connection');
+const { leaveCount } = require('../limits');
 const { isForSocket, withoutUpgrade } = require('./upgrade');
 
 /** @typedef {import('../../rpc/call').Caller} Caller */
 /** @typedef {import('../../config/config').HttpConfig} Config */
 /** @typedef {import('./connection').Receiver} Receiver */
-/** @typedef {import('node:http').IncomingMessage & { [kHead]?: Buffer }} Request */
+/** @typedef {http.Server|import('node:https').Server} Server */
+/** @typedef {import('node:http').IncomingMessage & { [kHead]?: Buffer, [kServer]?: Server }} Request */
+/** @typedef {import('node:net').Socket & { _httpMessage?: http.ServerResponse }} Socket */
 
-const kHead = Symbol('what has come behind the head of the request');
+const kHead = Symbol('what has come behind the head of the request'),
+  kServer = Symbol('the server that it came to');
 const kCheckMs = 500;
 const kMaxFragments = 4096,
   kMaxChunks = 64 * 1024; // of a message
@@ -80,27 +84,50 @@ class Sockets {
 
   /**
    * Requests for an upgrade are the service's like all others: its hooks decide who enters.
-   * @param {http.Server|import('node:https').Server} server
+   * @param {Server} server
    * @param {import('fastify').FastifyInstance} app
    * @param {boolean} [everywhere] whatever the path is
    */
   attach(server, app, everywhere = false) {
-    server.on('upgrade', (/** @type {Request} */ request, socket, head) => {
-      if (!isForSocket(request)) {
-        withoutUpgrade(server, request, /** @type {import('node:net').Socket} */ (socket), head);
-        return;
+    server.on('upgrade', (/** @type {Request} */ request, /** @type {Socket} */ socket, head) => {
+      try {
+        this.#enter({ server, app, everywhere }, request, socket, head);
+      } catch (error) {
+        // Nobody above would catch it: one client's bytes would end the process.
+        this.#logger.error(describeError(error), 'an upgrade failed');
+        socket.destroy();
       }
-      socket.on('error', () => {});
-      // Until it is a WebSocket; Node's own times are for connections that it still has.
-      /** @type {import('node:net').Socket} */ (socket).setTimeout(this.#config.headersTimeout, () => socket.destroy());
-      if (everywhere) request.url = kPath;
-      request[kHead] = head;
-      const response = new http.ServerResponse(request);
-      response.shouldKeepAlive = false;
-      response.assignSocket(/** @type {import('node:net').Socket} */ (socket));
-      response.once('finish', () => socket.end(() => socket.destroy()));
-      app.routing(request, response);
     });
+  }
+
+  /**
+   * @param {{ server: Server, app: import('fastify').FastifyInstance, everywhere: boolean }} doors
+   * @param {Request} request
+   * @param {Socket} socket
+   * @param {Buffer} head
+   */
+  #enter({ server, app, everywhere }, request, socket, head) {
+    // Behind a request whose answer has not gone yet: who sends that is no WebSocket's client.
+    if (socket._httpMessage) {
+      socket.on('error', () => {});
+      socket.destroy();
+      return;
+    }
+    if (!isForSocket(request)) {
+      withoutUpgrade(server, request, socket, head);
+      return;
+    }
+    socket.on('error', () => {});
+    // Until it is a WebSocket; Node's own times are for connections that it still has.
+    socket.setTimeout(this.#config.headersTimeout, () => socket.destroy());
+    if (everywhere) request.url = kPath;
+    request[kHead] = head;
+    request[kServer] = server;
+    const response = new http.ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.once('finish', () => socket.end(() => socket.destroy()));
+    app.routing(request, response);
   }
 
   /**
@@ -141,6 +168,7 @@ class Sockets {
     response.detachSocket(socket);
     response.removeAllListeners('finish');
     this.#server.handleUpgrade(request, socket, head, (made) => {
+      leaveCount(/** @type {Server} */ (request[kServer]), socket);
       const config = this.#config;
       const receiver = this.#receivers[made.protocol] ?? this.#receivers[''];
       const connection = new Connection(made, socket, caller, receiver, {
