@@ -7,8 +7,11 @@ const path = require('node:path');
 const { GPUError } = require('../../core');
 
 const kOnMemory = '/dev/shm';
-const kMostPathBytes = 60; // a socket's path, which has this one before it, has at most 107
-const kName = /^switchyard-(\d+)-(\d+)-(\d+)-(\d+)-[\w-]+$/;
+const kMostSocketBytes = 107; // of a socket's path
+const kSocketName = '/s0123456789'; // the longest one in the folder, after an owner's turn
+const kRandom = 'XXXXXX'; // what mkdtemp() puts behind
+const kName = /^switchyard-([0-9a-z]+)-([0-9a-z]+)-(\d+)-([0-9a-z]+)-[\w-]+$/;
+const kBase = 36; // of long numbers in the name, so that it is short
 
 /** Processes of another namespace have other numbers. */
 function namespaceOfPids() {
@@ -22,16 +25,19 @@ function namespaceOfPids() {
 /**
  * When a process began, in the kernel's ticks: its number alone may be another one's by now.
  * @param {string|number} pid
- * @returns {string|undefined} undefined: there is none
+ * @returns {string} 0: there is none, or nobody says
  */
 function startOf(pid) {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return short(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
   } catch {
-    return undefined;
+    return '0';
   }
 }
+
+/** @param {string|number} number */
+const short = (number) => Number(number).toString(kBase);
 
 /** @param {string} folder */
 function canWrite(folder) {
@@ -65,12 +71,19 @@ class ClusterFolder {
 
   #make() {
     const parent = path.resolve(this.#parent ?? (canWrite(kOnMemory) ? kOnMemory : os.tmpdir()));
-    const owner = [process.getuid?.() ?? 0, namespaceOfPids(), process.pid, startOf(process.pid) ?? '0'];
+    const user = short(process.getuid?.() ?? 0),
+      namespace = short(namespaceOfPids());
+    const name = `switchyard-${user}-${namespace}-${process.pid}-${startOf(process.pid)}-`;
     try {
-      if (Buffer.byteLength(parent) > kMostPathBytes - 10)
-        throw new GPUError('ERR_INVALID_ARGUMENT', `its path has more than ${kMostPathBytes - 10} bytes`);
-      this.#removeLeftovers(parent, String(owner[0]), String(owner[1]));
-      return fs.mkdtempSync(path.join(parent, `switchyard-${owner.join('-')}-`)); // which nobody else may look into
+      const most = kMostSocketBytes - Buffer.byteLength(`/${name}${kRandom}${kSocketName}`);
+      const bytes = Buffer.byteLength(parent);
+      if (bytes > most)
+        throw new GPUError(
+          'ERR_INVALID_ARGUMENT',
+          `its path has ${bytes} bytes, but can have at most ${most}, since sockets lie in it`,
+        );
+      this.#removeLeftovers(parent, user, namespace);
+      return fs.mkdtempSync(path.join(parent, name)); // which nobody else may look into
     } catch (error) {
       throw new GPUError(
         'ERR_INVALID_ARGUMENT',
@@ -95,21 +108,27 @@ class ClusterFolder {
     }
   }
 
+  /** What other processes still write into it, who have only just been told of the end, goes with this one. */
   remove() {
-    if (this.#path !== undefined) removeTree(this.#path, this.#log);
+    const folder = this.#path;
     this.#path = undefined;
+    if (folder === undefined || removeTree(folder)) return;
+    process.once('exit', () => removeTree(folder, this.#log));
   }
 }
 
 /**
  * @param {string} folder
- * @param {import('../../core/log').Logger} log
+ * @param {import('../../core/log').Logger} [log] of what could not be removed
+ * @returns {boolean}
  */
 function removeTree(folder, log) {
   try {
     fs.rmSync(folder, { recursive: true, force: true });
+    return true;
   } catch (error) {
-    log.warn({ folder, reason: error.message }, "a cluster's folder could not be removed");
+    log?.warn({ folder, reason: error.message }, "a cluster's folder could not be removed");
+    return false;
   }
 }
 

@@ -1,7 +1,7 @@
 // What a cluster has once, whoever of its processes calls it: which process owns it. The coordinator says who, and says
 // it anew when that one dies; what goes between the owner and the others does not come by here.
 'use strict';
-const { plainError, GPUError } = require('../../core');
+const { plainError, GPUError, nowMs } = require('../../core');
 const { ClusterFolder } = require('./cluster-folder');
 
 /** @typedef {import('./member').Member} Member */
@@ -18,12 +18,16 @@ const { ClusterFolder } = require('./cluster-folder');
  * @property {{ member: Member, id: number }[]} closing who wait for it to be closed
  */
 
+const kLostMs = 10_000; // that a killed process may keep its locks
+
 class Resources {
   /** @type {Map<string, Row>} */
   #rows = new Map();
   #folder;
   #isClosed = false;
   #turns = 0;
+  /** @type {Map<string, number>} when owners died that nobody followed, by key */
+  #lost = new Map();
 
   /** @param {{ folder: string|undefined, log: import('../../core/log').Logger }} parts */
   constructor({ folder, log }) {
@@ -64,7 +68,7 @@ class Resources {
     row.holders.set(member, mayOwn);
     row.waiting.push({ member, id });
     if (row.address !== undefined) this.#answer(row);
-    else if (!row.owner) this.#appoint(row, false);
+    else if (!row.owner) this.#appoint(row, nowMs() - (this.#lost.get(key) ?? -Infinity) < kLostMs);
   }
 
   /**
@@ -111,7 +115,7 @@ class Resources {
   }
 
   /**
-   * @param {Row} row
+   * @param {Pick<Row, 'waiting'>} row
    * @param {unknown} error
    */
   #refuse(row, error) {
@@ -144,7 +148,10 @@ class Resources {
     if (error) this.#refuse(row, error);
     this.#tellClosed(row);
     if (!row.holders.size) this.#rows.delete(key);
-    else if (!error) this.#appoint(row, false);
+    else if (!error) {
+      this.#tellGone(row);
+      this.#appoint(row, false);
+    }
   }
 
   /**
@@ -157,7 +164,9 @@ class Resources {
       member.say({ type: 'answer', id, answer: null });
       return;
     }
+    const mine = row.waiting.filter((each) => each.member === member);
     row.waiting = row.waiting.filter((each) => each.member !== member);
+    this.#refuse({ waiting: mine }, new GPUError('ERR_CLOSED', 'the process that asked has let go of it'));
     row.closing.push({ member, id });
     if (row.holders.size) this.#tellClosed(row);
     else this.#endUnheld(row);
@@ -183,6 +192,24 @@ class Resources {
     }
   }
 
+  /**
+   * Most see it by their sockets; one that has just connected may not.
+   * @param {Row} row whose last owner is none any more
+   */
+  #tellGone({ key, turn, holders }) {
+    for (const holder of holders.keys()) holder.say({ type: 'gone', key, turn });
+  }
+
+  /**
+   * Who claims it next, and had it not open, is told that a lock may still be there.
+   * @param {string} key
+   */
+  #noteLost(key) {
+    const now = nowMs();
+    for (const [each, at] of this.#lost) if (now - at >= kLostMs) this.#lost.delete(each);
+    this.#lost.set(key, now);
+  }
+
   /** @param {Member} member whose process has ended, or left the cluster */
   onGone(member) {
     if (this.#isClosed) return;
@@ -192,8 +219,8 @@ class Resources {
       row.waiting = row.waiting.filter((each) => each.member !== member);
       if (wasOwner) {
         row.owner = row.address = undefined;
-        // Most see it by their sockets; one that has just connected may not.
-        for (const holder of row.holders.keys()) holder.say({ type: 'gone', key: row.key, turn: row.turn });
+        this.#tellGone(row);
+        this.#noteLost(row.key);
       }
       if (!row.holders.size) this.#endUnheld(row);
       else if (!row.owner) this.#appoint(row, true);

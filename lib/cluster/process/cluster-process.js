@@ -331,6 +331,7 @@ class ClusterProcess {
 
   #end() {
     clearInterval(this.#idleTimer);
+    this.resources.end();
     this.progress.end();
     this.names.close();
     this.coordination?.end();

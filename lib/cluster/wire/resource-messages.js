@@ -24,7 +24,7 @@ const { string, flag, count, optional } = require('./shapes');
  * The coordinator -> a process.
  * - own: it is the owner from now on; `folder`: of the cluster, on memory; `isLost`: the one before has died
  * - disown: nobody has it open any more
- * - gone: its owner of that turn has died: what it has not answered, it never will
+ * - gone: its owner of that turn has died, or handed over: what it has not answered, it never will
  * @typedef {{ type: 'own', key: string, turn: number, folder: string, isLost: boolean }} OwnMessage
  * @typedef {OwnMessage | { type: 'disown', key: string, turn: number }
  *   | { type: 'gone', key: string, turn: number }} ToHolder

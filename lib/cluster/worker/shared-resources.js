@@ -11,7 +11,8 @@ const { GPUError, plainError } = require('../../core');
  * @property {boolean} mayOwn whether it may be chosen while there is another one
  * @property {(how: OwnMessage) => Promise<string>} own resolves to where it listens
  * @property {() => Promise<void>} disown
- * @property {(turn: number) => void} gone the owner of that turn has died
+ * @property {(turn: number) => void} gone the owner of that turn has died, or handed over
+ * @property {() => void} end the manager is closed
  */
 /**
  * @typedef {Omit<import('../wire/resource-messages').ClaimMessage, 'id'>
@@ -24,6 +25,8 @@ class SharedResources {
   #held = new Map();
   /** @type {Map<string, Owned>} */
   #owned = new Map();
+  /** @type {Ownable[]} those that were open here when the manager was closed */
+  #left = [];
   #connection;
   #isClosed = false;
 
@@ -55,7 +58,7 @@ class SharedResources {
    * @returns {Promise<OwnerAnswer>}
    */
   async claim(key) {
-    await this.#connection.connected();
+    if (!this.#isClosed) await this.#connection.connected();
     const mayOwn = this.#held.get(key)?.mayOwn;
     if (mayOwn === undefined || this.#isClosed) throw new GPUError('ERR_CLOSED', 'the manager is closed');
     return this.#connection.request({ type: 'claim', key, mayOwn });
@@ -100,8 +103,14 @@ class SharedResources {
   /** This process leaves the cluster: what it owns is another's. */
   async close() {
     this.#isClosed = true;
+    this.#left.push(...this.#held.values());
     for (const key of [...this.#held.keys()]) this.release(key).catch(() => {}); // the coordinator may have gone
     await Promise.all([...this.#owned].map(([key, { turn }]) => this.#disown(key, turn)));
+  }
+
+  /** What was given is finished, or nobody waits for it: the ways to other owners are closed, too. */
+  end() {
+    for (const what of this.#left.splice(0)) what.end();
   }
 }
 

@@ -1,6 +1,5 @@
 // Where an owner listens: each of the other processes has one connection, by which its calls come and their answers go.
 'use strict';
-const { createHash } = require('node:crypto');
 const net = require('node:net');
 const path = require('node:path');
 const { setTimeout, clearTimeout } = require('node:timers');
@@ -29,6 +28,8 @@ class Server {
   #server;
   /** @type {Set<Connection>} */
   #connections = new Set();
+  /** @type {Promise<unknown>|undefined} it listens no more, and all connections have ended */
+  #closed;
 
   /**
    * @param {Served} served
@@ -41,14 +42,16 @@ class Server {
 
   /**
    * @param {string} folder that nobody else may look into
-   * @param {string} key
-   * @param {number} turn
-   * @returns {Promise<string>} the address
+   * @param {number} turn which no other owner in the cluster has
+   * @returns {Promise<string>} the address, which ClusterFolder leaves room for
    */
-  async listen(folder, key, turn) {
-    const name = createHash('sha256').update(key).digest('hex').slice(0, 12);
-    const address = path.join(folder, `${name}-${turn}`);
+  async listen(folder, turn) {
+    const address = path.join(folder, `s${turn}`);
     const server = net.createServer((socket) => {
+      if (this.#closed) {
+        socket.destroy(); // who has come by the old address asks for the next one
+        return;
+      }
       const connection = new Connection(socket, this.#served, this.#log, () => this.#connections.delete(connection));
       this.#connections.add(connection);
     });
@@ -58,6 +61,7 @@ class Server {
       // Its own: a worker's server is its primary's otherwise, which would hand connections to one that has died.
       server.listen({ path: address, exclusive: true }, () => resolve(undefined));
     });
+    server.on('error', (error) => this.#log.error({ reason: error.message }, 'a process could not be listened to'));
     server.unref();
     return address;
   }
@@ -70,23 +74,24 @@ class Server {
     for (const connection of this.#connections) connection.tell(news);
   }
 
-  /** Takes no more calls. */
+  /** Takes no more calls, nor anybody who makes them. */
   pause() {
+    const server = this.#server;
+    if (!server || this.#closed) return;
+    this.#closed = new Promise((resolve) => {
+      server.close(resolve); // which takes the socket's file away, too
+    });
     for (const connection of this.#connections) connection.pause();
   }
 
   /** What was answered still goes, to who reads it. */
   async close() {
-    const server = this.#server;
-    if (!server) return;
-    const closed = new Promise((resolve) => {
-      server.close(resolve); // which takes the socket's file away, too
-    });
+    this.pause();
     for (const connection of this.#connections) connection.end();
     const late = setTimeout(() => {
       for (const connection of this.#connections) connection.destroy();
     }, kEndMs);
-    await closed;
+    await this.#closed;
     clearTimeout(late);
   }
 }
@@ -98,6 +103,7 @@ class Connection {
   #calls = 0;
   #bytes = 0;
   #isPaused = false;
+  #waitsForDrain = false;
   #isEnding = false;
 
   /**
@@ -167,7 +173,15 @@ class Connection {
   /** Reads on, or waits: for calls to end, or for answers to be taken. */
   #flow() {
     if (this.#isEnding) return;
-    const isFull = this.#calls >= kMostCalls || this.#bytes >= kMostBytes || this.#link.waiting >= kMostBytes;
+    const isUnread = this.#link.waiting >= kMostBytes;
+    if (isUnread && !this.#waitsForDrain) {
+      this.#waitsForDrain = true;
+      this.#link.whenDrained(() => {
+        this.#waitsForDrain = false;
+        this.#flow();
+      });
+    }
+    const isFull = this.#calls >= kMostCalls || this.#bytes >= kMostBytes || isUnread;
     if (isFull === this.#isPaused) return;
     this.#isPaused = isFull;
     if (!isFull) {
@@ -175,7 +189,6 @@ class Connection {
       return;
     }
     this.#link.pause();
-    if (this.#link.waiting >= kMostBytes) this.#link.whenDrained(() => this.#flow());
   }
 
   /** @param {Record<string, unknown>} news */
@@ -186,6 +199,7 @@ class Connection {
   pause() {
     this.#isPaused = this.#isEnding = true;
     this.#link.pause();
+    this.#link.send({ moves: true }); // it hands over: that is no death
   }
 
   end() {

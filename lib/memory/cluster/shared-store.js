@@ -2,11 +2,10 @@
 // process or another one, and those that the owner has not answered when it dies go to the next one.
 'use strict';
 const { randomBytes } = require('node:crypto');
-const net = require('node:net');
 const { setTimeout: wait } = require('node:timers/promises');
 const { nextId, settle, track } = require('../../call');
-const { asGpuError, GPUError, plainError } = require('../../core');
-const { Link } = require('./link');
+const { asGpuError, GPUError, nowMs, plainError } = require('../../core');
+const { connectTo, localRoute, remoteRoute, unreachable } = require('./routes');
 const { Server } = require('./server');
 
 /** @typedef {import('./host').StoreHost} StoreHost */
@@ -22,24 +21,20 @@ const { Server } = require('./server');
 /** @typedef {ReturnType<import('../vectors/index-core').IndexCore['stats']>} IndexStats */
 /** @typedef {{ store?: StoreStats, indexes?: Record<string, IndexStats> }} News what has changed */
 /**
- * What the owner sends: news, or the answer to a call.
- * @typedef {{ id: number, value: unknown, error?: import('../../index').ErrorFields, news?: News }} Said
- */
-/**
  * @typedef {object} Waiting a call without an answer
  * @property {number} id
  * @property {Call} call
  * @property {readonly ArrayBufferView[]} parts
- * @property {number} tries
+ * @property {number} deaths of owners that had it
+ * @property {boolean} isCanceled nobody waits for it
  * @property {(answer: Answer) => void} resolve
  * @property {(error: unknown) => void} reject
  */
-/**
- * @typedef {{ turn: number, send: (waiting: Waiting) => void, cancel: (id: number) => void, close: () => void }} Route
- */
+/** @typedef {import('./routes').Route} Route */
 
-const kMostTries = 50;
+const kMostDeaths = 5; // of owners by one call: it may be what they die of
 const kAgainMs = 5;
+const kMissingMs = 60_000; // that an owner may hand over, and listen no more, while the coordinator still names it
 
 class SharedStore {
   #key;
@@ -64,6 +59,8 @@ class SharedStore {
   #mayOwn;
   #onIdle;
   #goneTurn = 0; // that of the last owner that has died
+  /** @type {{ turn: number, since: number }|undefined} an owner that nobody is found at */
+  #missing;
   /** @type {Set<(news: News) => void>} */
   listeners = new Set();
   #handles = 0;
@@ -96,6 +93,7 @@ class SharedStore {
       own: (how) => this.#own(how),
       disown: () => this.#disown(),
       gone: (turn) => this.#onGone(turn),
+      end: () => this.#end(),
     });
   }
 
@@ -124,7 +122,7 @@ class SharedStore {
    */
   call(call, parts = []) {
     const answer = new Promise((resolve, reject) =>
-      this.#put({ id: nextId(), call, parts, tries: 0, resolve, reject }),
+      this.#put({ id: nextId(), call, parts, deaths: 0, isCanceled: false, resolve, reject }),
     );
     return /** @type {Promise<Answer<Value>>} */ (answer);
   }
@@ -142,8 +140,8 @@ class SharedStore {
     const id = nextId();
     const resolve = (/** @type {Answer} */ answer) => settle(id, undefined, answer);
     const reject = (/** @type {unknown} */ error) => settle(id, error, undefined);
-    const tracked = track(id, { signal, timeout }, undefined, asItIs, () => this.#route?.cancel(id));
-    this.#put({ id, call, parts, tries: 0, resolve, reject });
+    const tracked = track(id, { signal, timeout }, undefined, asItIs, () => this.#cancel(id));
+    this.#put({ id, call, parts, deaths: 0, isCanceled: false, resolve, reject });
     return /** @type {Promise<Answer<Value>>} */ (tracked);
   }
 
@@ -182,8 +180,6 @@ class SharedStore {
    */
   #send(route, waiting) {
     try {
-      if (++waiting.tries > kMostTries)
-        throw new GPUError('ERR_WORKER_LOST', `its owner has died ${kMostTries} times while it was called`);
       route.send(waiting);
     } catch (error) {
       this.#waiting.delete(waiting.id);
@@ -199,7 +195,7 @@ class SharedStore {
     try {
       while (!this.#route && this.#waiting.size && !this.#isClosed) {
         const found = await this.#find();
-        if (found && found.turn > this.#goneTurn) this.#route = found;
+        if (found && found.turn > this.#goneTurn && !this.#isClosed) this.#route = found;
         else found?.close();
       }
       const route = this.#route;
@@ -215,104 +211,78 @@ class SharedStore {
   async #find() {
     const { address, isMine, turn } = await this.#resources.claim(this.#key);
     const owned = this.#owned;
-    if (isMine && owned?.turn === turn) return this.#localRoute(owned.host, turn);
-    if (isMine) await wait(kAgainMs); // it lets go of it
-    if (isMine) return undefined;
-    const socket = await connectTo(address);
-    if (!socket) await wait(kAgainMs);
-    return socket && this.#remoteRoute(socket, turn);
+    if (isMine && owned?.turn === turn) return localRoute(owned.host, turn, this.#heard);
+    const socket = isMine ? undefined : await connectTo(address); // its own: it lets go of it
+    if (socket) {
+      this.#missing = undefined;
+      return remoteRoute(socket, turn, this.#heard);
+    }
+    this.#missing = this.#missing?.turn === turn ? this.#missing : { turn, since: nowMs() };
+    if (nowMs() - this.#missing.since > kMissingMs) throw unreachable(address);
+    await wait(kAgainMs);
+    return undefined;
   }
 
-  /**
-   * @param {StoreHost} host
-   * @param {number} turn
-   * @returns {Route}
-   */
-  #localRoute(host, turn) {
-    const who = {};
-    return {
-      turn,
-      send: ({ id, call, parts }) => {
-        const bytes = parts.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
-        const whole = /** @type {import('./host').Call} */ (/** @type {unknown} */ ({ ...call, id }));
-        host.call(whole, bytes, who).then(
-          ({ value, parts: given = [] }) =>
-            this.#answer(id, {
-              value,
-              parts: given.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength)),
-            }),
-          (error) => this.#refuse(id, error),
-        );
-      },
-      cancel: (id) => host.cancel(id, who),
-      close: () => host.leave(who),
-    };
-  }
+  /** @type {import('./routes').Heard} */
+  #heard = {
+    answer: (id, answer) => this.#take(id)?.resolve(answer),
+    refuse: (id, error) => this.#take(id)?.reject(error),
+    tell: (news) => this.#tell(news),
+    lost: (route, error) => {
+      if (error) this.#log.error({ reason: error.message }, 'the owner of a store sent a frame that is none');
+      if (this.#route === route) this.#onLost(route);
+    },
+    isIdle: () => this.#waiting.size === 0,
+  };
 
-  /**
-   * @param {import('node:net').Socket} socket
-   * @param {number} turn
-   * @returns {Route}
-   */
-  #remoteRoute(socket, turn) {
-    const link = new Link(socket, {
-      onFrame: ({ head, parts }) => {
-        const { id, value, error, news } = /** @type {Said} */ (/** @type {unknown} */ (head));
-        if (news) this.#tell(news);
-        else if (error) this.#refuse(id, asGpuError(error));
-        else this.#answer(id, { value, parts });
-        if (!this.#waiting.size) link.unref();
-      },
-      onEnd: (error) => {
-        if (error) this.#log.error({ reason: error.message }, 'the owner of a store sent a frame that is none');
-        if (this.#route === route) this.#onLost();
-      },
-    });
-    /** @type {Route} */
-    const route = {
-      turn,
-      send: ({ id, call, parts }) => {
-        link.ref();
-        link.send({ ...call, id }, parts);
-      },
-      cancel: (id) => link.send({ cancel: id }),
-      close: () => link.end(),
-    };
-    return route;
-  }
-
-  /** @param {number} turn of an owner that has died */
+  /** @param {number} turn of an owner that has died, or handed over */
   #onGone(turn) {
     this.#goneTurn = Math.max(turn, this.#goneTurn);
     const route = this.#route;
     if (!route || route.turn > turn) return;
-    this.#onLost();
+    this.#onLost(route);
     route.close();
   }
 
-  #onLost() {
+  /** @param {Route} route by which all that wait were sent */
+  #onLost(route) {
     this.#route = undefined;
+    for (const waiting of [...this.#waiting.values()]) {
+      if (!route.isMoving) waiting.deaths += 1;
+      if (waiting.isCanceled) this.#refuseCanceled(waiting.id);
+      else if (waiting.deaths >= kMostDeaths)
+        this.#take(waiting.id)?.reject(
+          new GPUError('ERR_WORKER_LOST', `its owner has died ${kMostDeaths} times while it was called`),
+        );
+    }
     if (this.#waiting.size) this.#connect();
   }
 
-  /**
-   * @param {number} id
-   * @param {Answer} answer
-   */
-  #answer(id, answer) {
+  /** @param {number} id of a call that nobody waits for: one that no owner has is not sent to the next one */
+  #cancel(id) {
     const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    waiting?.resolve(answer);
+    if (waiting) waiting.isCanceled = true;
+    if (this.#route) this.#route.cancel(id);
+    else this.#refuseCanceled(id);
   }
 
-  /**
-   * @param {number} id
-   * @param {unknown} error
-   */
-  #refuse(id, error) {
+  /** @param {number} id */
+  #refuseCanceled(id) {
+    this.#take(id)?.reject(new GPUError('ERR_CANCELED', 'it was given up before an owner had done it'));
+  }
+
+  /** @param {number} id of a call that is over */
+  #take(id) {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
-    waiting?.reject(error);
+    return waiting;
+  }
+
+  /** The manager is closed, and with it what its processes share. */
+  #end() {
+    this.#fail(new GPUError('ERR_CLOSED', 'the manager is closed'));
+    this.#route?.close();
+    this.#route = undefined;
   }
 
   /** @param {unknown} error there is no owner, and none will come */
@@ -345,7 +315,7 @@ class SharedStore {
     const host = await this.#openHost(how, /** @type {Opening} */ (this.#opening));
     const server = new Server(host, this.#log);
     try {
-      const address = await server.listen(how.folder, this.#key, how.turn);
+      const address = await server.listen(how.folder, how.turn);
       this.#owned = { host, server, turn: how.turn };
       host.useNews((news) => {
         server.tell(news);
@@ -364,29 +334,21 @@ class SharedStore {
     if (!owned) return;
     this.#route = undefined;
     owned.server.pause(); // what is called from now on is the next owner's to do
-    await owned.host.close();
-    await owned.server.close();
-    this.#tellIdle();
+    try {
+      await owned.host.close();
+    } catch (error) {
+      this.#log.error(
+        { reason: error.message },
+        'a store was not closed as it should be; what it holds is on the disk',
+      );
+    } finally {
+      await owned.server.close(); // or those who have called would wait for ever
+      this.#tellIdle();
+    }
   }
 }
 
 /** @param {unknown} answer */
 const asItIs = (answer) => /** @type {Answer} */ (answer);
-
-/**
- * @param {string} address
- * @returns {Promise<import('node:net').Socket|undefined>} undefined: nobody listens there
- */
-function connectTo(address) {
-  return new Promise((resolve) => {
-    const socket = net.connect(address);
-    const onError = () => resolve(undefined);
-    socket.once('error', onError);
-    socket.once('connect', () => {
-      socket.off('error', onError);
-      resolve(socket);
-    });
-  });
-}
 
 module.exports = { SharedStore };

@@ -82,7 +82,7 @@ test('a call that is too long says what to do', () => {
 describe('a server', () => {
   const logged = [];
   const log = { error: ({ reason }) => logged.push(reason) };
-  let folder, server, address, left;
+  let folder, server, address, left, held;
   beforeEach(async () => {
     logged.length = 0;
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sw-srv-'));
@@ -91,13 +91,14 @@ describe('a server', () => {
       call: async ({ name, value }, parts) => {
         if (name === 'fail') throw Object.assign(new Error('no'), { code: 'ERR_CLOSED' });
         if (name === 'large') return { value: null, parts: [new Uint8Array(1 << 20)] };
+        if (name === 'held') return held;
         return { value, parts };
       },
       cancel() {},
       leave: (who) => mine.push(who),
     };
     server = new Server(served, log);
-    address = await server.listen(folder, 'store:/x', 1);
+    address = await server.listen(folder, 1);
   });
   afterEach(async () => {
     await server.close();
@@ -149,4 +150,33 @@ describe('a server', () => {
     socket.destroy();
     other.link.destroy();
   }, 30_000);
+
+  test('who was not read for its many calls is read again though it took its answers late', async () => {
+    let release;
+    held = new Promise((resolve) => (release = resolve));
+    const { link, socket, until } = connect();
+    link.pause();
+    for (let i = 0; i < 1100; ++i) link.send({ id: i, name: 'held' });
+    await new Promise((resolve) => setTimeout(resolve, 300)); // 1024 are taken
+    release({ value: null, parts: [new Uint8Array(275_000)] }); // of all of them, more than may wait
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    link.resume();
+    expect(await until(1100)).toHaveLength(1100);
+    socket.destroy();
+  }, 30_000);
+
+  test('one that hands over says so, and is not found any more', async () => {
+    const { until, ended } = connect();
+    await until(0);
+    const other = connect();
+    other.link.send({ id: 1, value: 2 });
+    await other.until(1);
+    server.pause();
+    expect(await until(1)).toMatchObject([{ moves: true }]);
+    expect(fs.existsSync(address)).toBe(false);
+    const late = net.connect(address);
+    expect(await new Promise((resolve) => late.once('error', resolve))).toMatchObject({ code: 'ENOENT' });
+    await server.close();
+    await ended;
+  });
 });

@@ -1,7 +1,9 @@
 // Who owns what a cluster has once: the coordinator's table, and the processes' side of it, with a process that dies
 // after each message there is.
 'use strict';
+const { once } = require('node:events');
 const fs = require('node:fs');
+const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const { Resources } = require('../../../../lib/cluster/primary/resources');
@@ -232,6 +234,44 @@ describe('the folder', () => {
     );
     const long = path.join(parent, 'x'.repeat(60));
     fs.mkdirSync(long);
-    expect(() => new ClusterFolder(long, log).open()).toThrow(/its path has more than 50 bytes.*memoryFolder/);
+    expect(() => new ClusterFolder(long, log).open()).toThrow(
+      /its path has \d+ bytes, but .* at most \d+.*memoryFolder/,
+    );
+  });
+
+  test('the longest one that is taken has room for sockets', async () => {
+    let most = path.join(parent, 'x');
+    const openIn = (where) => {
+      fs.mkdirSync(where, { recursive: true });
+      return new ClusterFolder(where, log).open();
+    };
+    let at = openIn(most);
+    try {
+      for (;;) at = openIn((most += 'x'));
+    } catch ({ message }) {
+      expect(message).toMatch(/since sockets lie in it/);
+    }
+    const server = net.createServer();
+    server.listen(path.join(at, 's9999999999'));
+    await once(server, 'listening');
+    expect(fs.readdirSync(at)).toEqual(['s9999999999']);
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  test('that others still write into at the end goes with the process', () => {
+    const folder = new ClusterFolder(parent, log);
+    const at = folder.open();
+    const remove = jest.spyOn(fs, 'rmSync').mockImplementationOnce(() => {
+      throw Object.assign(new Error('written to'), { code: 'ENOTEMPTY' });
+    });
+    const atExit = jest.spyOn(process, 'once').mockImplementationOnce(() => process);
+    folder.remove();
+    expect(fs.existsSync(at)).toBe(true);
+    const [event, again] = atExit.mock.calls[0];
+    expect(event).toBe('exit');
+    again();
+    expect(fs.existsSync(at)).toBe(false);
+    remove.mockRestore();
+    atExit.mockRestore();
   });
 });
