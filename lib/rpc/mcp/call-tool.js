@@ -3,7 +3,7 @@
 'use strict';
 const { GPUError, describeError: logged } = require('../../core');
 const { describeError } = require('../errors');
-const { bytesOfTensors } = require('../tensors');
+const { weightOf } = require('../weight');
 
 /** @typedef {import('@modelcontextprotocol/server').CallToolResult} CallToolResult */
 /** @typedef {import('@modelcontextprotocol/server').ServerContext} Context */
@@ -40,11 +40,11 @@ function progressOf({ mcpReq }) {
  */
 function resultOf(result, encoding) {
   const { textPieces } = require('../encode');
-  const bytes = bytesOfTensors(result);
+  const bytes = weightOf(result);
   if (bytes > kMostBytes)
     throw new GPUError(
       'ERR_UNSUPPORTED',
-      `the result has ${bytes} bytes of numbers, but a tool's result may have ${kMostBytes}: ask for less at a time, ` +
+      `the result has some ${bytes} bytes, but a tool's result may have ${kMostBytes}: ask for less at a time, ` +
         'or call the method over JSON-RPC, whose binary frames carry more',
     );
   const text = [...textPieces(result, encoding)].join('');
