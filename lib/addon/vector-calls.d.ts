@@ -86,17 +86,10 @@ export interface NativeVectorTable {
   /** Rejects with ERR_DAMAGED where these rows are not what was written. */
   checkRows(id: number, name: number, from: number, to: number): void;
   /**
-   * Puts the same sealed segment as a file has it, see adoptMapped(), in the place of that one; delivers the name that it
-   * has from now on, undefined where that one is gone or is being merged.
+   * Puts the same sealed segment as a file has it, see adoptMapped(), in the place of that one; delivers the name that
+   * it has from now on, undefined where that one is gone or is being merged.
    */
-  exchange(
-    id: number,
-    name: number,
-    file: Uint8Array,
-    rows: number,
-    at: number,
-    source: FileSource | undefined,
-  ): void;
+  exchange(id: number, name: number, file: Uint8Array, rows: number, at: number, source: FileSource | undefined): void;
 }
 
 /** A job that is wanted. */

@@ -86,8 +86,8 @@ function* listPieces(list, encoding) {
 /**
  * The same as one frame: tensors lie behind the header, which has { shape, dtype, offset } in their places.
  * @param {unknown} message
- * @returns {Uint8Array[]|undefined} pieces that view the tensors' own memory; undefined: its header would be longer than
- *   one may be, so that it has to be sent as text
+ * @returns {Uint8Array[]|undefined} pieces that view the tensors' own memory; undefined: its header would be longer
+ *   than one may be, so that it has to be sent as text
  */
 function framePieces(message) {
   if (weightOf(message, false) > kMostWhole) return undefined;

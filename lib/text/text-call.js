@@ -8,7 +8,7 @@ const { JointCall } = require('../call');
 /** @typedef {import('./equal-texts').Texts} Texts */
 /** @typedef {{ rows: Tensor, timings: Timings }} Rows of texts, in their order */
 
-/** @extends {JointCall<import('./text-job').TextJob>} */
+/** @augments {JointCall<import('./text-job').TextJob>} */
 class TextCall extends JointCall {
   /** @type {Tensor|undefined} */
   rows = undefined;

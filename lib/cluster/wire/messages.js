@@ -5,7 +5,7 @@
 const { kKinds } = require('../../addon');
 const { kBackends, kContextTypes, kErrorDetails } = require('../../core');
 const { isTensorName } = require('../../call');
-const { kTierStates } = require('../../pressure');
+const { memoryPressure } = require('./memory-pressure');
 const { toHolder, fromHolder } = require('./resource-messages');
 const {
   anything,
@@ -294,19 +294,7 @@ const events = {
   'worker-left': object({ workerId: integer, pid: count }),
   'worker-lost': object({ workerId: integer, pid: count, reason: string }),
   'context-lost': object({ contextId: string, workerId: integer, message: string }),
-  'memory-pressure': object({
-    tier: oneOf(/** @type {const} */ (['device', 'host', 'disk'])),
-    of: string,
-    state: oneOf(kTierStates),
-    used: number,
-    limit: nullOr(number),
-    fullInMs: nullOr(number),
-    contextId: optional(string),
-    workerId: integer,
-    memoryUsage: number,
-    memoryLimit: number,
-    utilization: number,
-  }),
+  'memory-pressure': memoryPressure,
   'tensor-published': object({ name: tensorName, version: count }),
 };
 /** @type {Kind<SplitQuestion>} */

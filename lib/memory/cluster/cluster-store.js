@@ -29,7 +29,8 @@ class ClusterStore extends Store {
    *   retain: () => () => Promise<void> }} parts `retain`: one handle more, and what gives it back
    */
   constructor({ shared, path, durable, stats, close, retain }) {
-    super(/** @type {never} */ (/** @type {unknown} */ (undefined)), path, durable, true, 0); // a reader needs no upkeep
+    // A reader needs no upkeep.
+    super(/** @type {never} */ (/** @type {unknown} */ (undefined)), path, durable, true, 0);
     this.#shared = shared;
     this.#durable = durable;
     this.#stats = stats;

@@ -11,7 +11,7 @@ const { arrayOf, shapeOf } = require('./steps');
 /** @typedef {{ outputs: Tensor[], timings: Timings }} Made */
 /** @typedef {{ call: RowCall, first: number, count: number }} Part rows of a call */
 
-/** @extends {JointCall<RowJob>} */
+/** @augments {JointCall<RowJob>} */
 class RowCall extends JointCall {
   /** Rows that were handed over. */
   sent = 0;
