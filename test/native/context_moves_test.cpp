@@ -1,7 +1,7 @@
 // A context whose memory is in too many pieces moves tensors that no job uses together, on every device.
-#include <thread>
 #include <cstring>
 #include <random>
+#include <thread>
 
 #include "context_fixture.h"
 
