@@ -174,8 +174,8 @@ export class Store {
    * The index of that name; a new one where there is none. Close it before the store.
    * @param name 1 to 200 bytes
    * @example
-   * const index = await store.index('words', { dimensions: 384 });
-   * await index.add(['a'], vector, { durable: true });
+   * const index = await store.index('words', { dimensions: 2 });
+   * await index.add(['a'], [[1, 0]], { durable: true });
    * @throws {GPUError} ERR_INVALID_ARGUMENT: also where it is open already, or of another kind; ERR_DAMAGED;
    *   ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY; ERR_CLOSED
    */

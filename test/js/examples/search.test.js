@@ -111,8 +111,10 @@ describe('the search', () => {
     fs.writeFileSync(path.join(examples, file), bytes);
     const mended = search('cpu');
     expect(vectors(mended).where).toBe('cpu:0');
-    expect(mended.found).toEqual(onCpu.found);
-  }, 120_000);
+    // Other texts may go together this time, and products of few rows add in another order.
+    expect(mended.found.map(({ text }) => text)).toEqual(onCpu.found.map(({ text }) => text));
+    mended.found.forEach(({ score }, i) => expect(score).toBeCloseTo(onCpu.found[i].score, 6));
+  }, 180_000);
 
   (canDraw ? test : test.skip)('draws the neighbourhood', async () => {
     const { data, info } = await sharp(onCpu.out).raw().toBuffer({ resolveWithObject: true });

@@ -75,9 +75,11 @@ describe('a search whose segment is sealed meanwhile', () => {
     const held = segments.enter(name, false);
     table.append(0, numbers(54, 10), random(54 * kDimensions, 2), undefined, false);
     await segments.code(table.segments()[0]);
-    expect(segments.inputsOf(held, 64, false)).toMatchObject({ base: { dtype: 'int8', shape: [64, kDimensions] } });
+    expect(segments.inputsOf(held, 64, false)).toMatchObject({
+      inputs: { base: { dtype: 'int8', shape: [64, kDimensions] } },
+    });
     expect(segments.inputsOf(held, 10, false)).toEqual({
-      base: { data: random(10 * kDimensions, 1), shape: [10, kDimensions], dtype: 'float32' },
+      inputs: { base: { data: random(10 * kDimensions, 1), shape: [10, kDimensions], dtype: 'float32' } },
     });
     segments.leave(held);
   });

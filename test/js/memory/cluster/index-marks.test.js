@@ -68,7 +68,7 @@ test('by the next owner, of what a checkpoint has taken the place of', async () 
   expect(await remove(core, 11, ids(30))).toBe(20);
   await core.compact();
   const { state } = await collection.recover();
-  expect(state).toMatchObject({ format: 2, marks: [[kFrom, 1, expect.any(Array)]] });
+  expect(state).toMatchObject({ format: 3, marks: [[kFrom, 1, expect.any(Array)]] });
   for (let life = 0; life < 3; ++life) {
     core = await open(collection);
     for (let i = 0; i < 10; ++i) await add(core, i + 1, ids(20 * i));
@@ -78,14 +78,15 @@ test('by the next owner, of what a checkpoint has taken the place of', async () 
   }
 });
 
-test('one of format 1 is one of format 2 before its first mark, and read by who is alone', async () => {
+test('one of format 1 is one of format 3 before its first mark, and read by who is alone', async () => {
   const collection = new FakeCollection();
   const alone = await open(collection, false);
   await alone.put(['a'], [[1, 2]], undefined, false);
-  expect((await collection.recover()).state).toMatchObject({ format: 1 });
   await alone.close();
+  const { state, through } = await collection.recover();
+  await collection.checkpoint({ state: { ...state, format: 1 }, files: [], through });
   const shared = await open(collection);
-  expect((await collection.recover()).state).toMatchObject({ format: 2 });
+  expect((await collection.recover()).state).toMatchObject({ format: 3 });
   await add(shared, 1, ['b']);
   await shared.close();
   const again = await open(collection, false);
