@@ -26,13 +26,14 @@ const { Server } = require('./server');
  * @property {Call} call
  * @property {readonly ArrayBufferView[]} parts
  * @property {number} deaths of owners that had it
+ * @property {number} lastLost the last of their turns
  * @property {boolean} isCanceled nobody waits for it
  * @property {(answer: Answer) => void} resolve
  * @property {(error: unknown) => void} reject
  */
 /** @typedef {import('./routes').Route} Route */
 
-const kMostDeaths = 5; // of owners by one call: it may be what they die of
+const kMostDeaths = 20; // of owners by one call: it may be what they die of
 const kAgainMs = 5;
 const kMissingMs = 60_000; // that an owner may hand over, and listen no more, while the coordinator still names it
 
@@ -122,7 +123,7 @@ class SharedStore {
    */
   call(call, parts = []) {
     const answer = new Promise((resolve, reject) =>
-      this.#put({ id: nextId(), call, parts, deaths: 0, isCanceled: false, resolve, reject }),
+      this.#put({ id: nextId(), call, parts, deaths: 0, lastLost: 0, isCanceled: false, resolve, reject }),
     );
     return /** @type {Promise<Answer<Value>>} */ (answer);
   }
@@ -141,7 +142,7 @@ class SharedStore {
     const resolve = (/** @type {Answer} */ answer) => settle(id, undefined, answer);
     const reject = (/** @type {unknown} */ error) => settle(id, error, undefined);
     const tracked = track(id, { signal, timeout }, undefined, asItIs, () => this.#cancel(id));
-    this.#put({ id, call, parts, deaths: 0, isCanceled: false, resolve, reject });
+    this.#put({ id, call, parts, deaths: 0, lastLost: 0, isCanceled: false, resolve, reject });
     return /** @type {Promise<Answer<Value>>} */ (tracked);
   }
 
@@ -248,7 +249,9 @@ class SharedStore {
   #onLost(route) {
     this.#route = undefined;
     for (const waiting of [...this.#waiting.values()]) {
-      if (!route.isMoving) waiting.deaths += 1;
+      // One owner dies once, however many ways to it end.
+      if (!route.isMoving && route.turn > waiting.lastLost) waiting.deaths += 1;
+      waiting.lastLost = Math.max(route.turn, waiting.lastLost);
       if (waiting.isCanceled) this.#refuseCanceled(waiting.id);
       else if (waiting.deaths >= kMostDeaths)
         this.#take(waiting.id)?.reject(
