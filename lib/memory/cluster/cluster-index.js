@@ -121,7 +121,8 @@ class ClusterIndex {
     const { dimensions } = this.kind;
     const { k, threshold, filter, ids, job, ...others } = given;
     const list = ids === undefined ? undefined : checkIds(ids, 'options.ids');
-    compileFilter(filter); // which is of what JSON has, then
+    // A filter is of what JSON has: as it is now, whatever the caller does until it is sent.
+    const asItIs = compileFilter(filter) && JSON.parse(JSON.stringify(filter));
     const rows = checkVectors(queries, dimensions, 'queries');
     const data = ownData(rows);
     native.checkQueries(data, dimensions);
@@ -130,7 +131,7 @@ class ClusterIndex {
       name: 'index.search',
       index: this.#index,
       count: rows.count,
-      given: { ...others, k: wordOf(k), threshold: wordOf(threshold), filter, ids: list, job: rest },
+      given: { ...others, k: wordOf(k), threshold: wordOf(threshold), filter: asItIs, ids: list, job: rest },
       isCancelable: signal !== undefined || timeout !== undefined,
     };
     const all = unpackResults(await this.#shared.callWithin(call, [data], { signal, timeout }), dimensions);

@@ -76,16 +76,23 @@ class HostMemories {
     await this.#closing.get(described.name);
     const { manager, store } = this.#host;
     const { config } = insideOf(manager);
+    const { durable, ...options } = described;
+    // Its writes are on the disk when the owner's are.
+    if (durable && !this.#host.isDurable)
+      throw invalid(
+        `durable is true, but the store '${store.path}' was opened in this cluster with false, which its memories have`,
+        'options.durable',
+      );
     return makeMemory(
       {
         isContext: false,
         timeout: config.timeout,
         defaultModel,
         loadModel: (source) => loadModelOn(manager, source, undefined),
-        createIndex: (options) => this.#index(/** @type {import('./host-indexes').Named} */ (options)),
+        createIndex: (named) => this.#index(/** @type {import('./host-indexes').Named} */ (named)),
         openStore: async () => store,
       },
-      { ...described, store },
+      { ...options, store },
     );
   }
 

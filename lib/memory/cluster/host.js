@@ -109,6 +109,11 @@ class StoreHost {
     }
   }
 
+  /** Whether writes that don't say otherwise are on the disk once they are acknowledged. */
+  get isDurable() {
+    return this.#opening.durable;
+  }
+
   get store() {
     return this.#store;
   }

@@ -155,11 +155,12 @@ async function openMemoryOn(manager, memory, given) {
       : given instanceof ClusterStore
         ? undefined
         : /** @type {ClusterStore} */ (await openStoreOn(manager, given));
-  const { shared, retain } = (own ?? /** @type {ClusterStore} */ (given)).inside;
+  const { shared, durable, retain } = (own ?? /** @type {ClusterStore} */ (given)).inside;
   const close = own ? () => own.close() : retain();
   try {
-    await shared.call({ name: 'memory.open', memory });
-    return new ClusterMemory({ shared, memory, close });
+    const asked = { ...memory, durable };
+    await shared.call({ name: 'memory.open', memory: asked });
+    return new ClusterMemory({ shared, memory: asked, close });
   } catch (error) {
     await close();
     throw error;

@@ -117,7 +117,8 @@ class IndexCore {
    * @param {import('./writes').Mark} mark of a write that may be asked for again
    */
   async putChecked(what, replaces, mark) {
-    await this.#writes.putChecked(what, replaces, mark);
+    const admit = () => this.owner.tiers.checkWrite('the index', this.#disk);
+    await this.#writes.putChecked(what, replaces, mark, admit);
     this.#onPut(replaces);
   }
 

@@ -13,7 +13,7 @@ const { offLoop } = require('./off-loop');
  * `isSmall`: it is done inside its call, if none goes on; `pack`: its record; `write`: id 0: now.
  * @typedef {{ ids: ReadonlyArray<Id>, durable: boolean|undefined, isSmall: boolean, pack: () => Promise<Uint8Array[]>,
  *   write: (id: number) => number, lastOf: (result: number) => number|undefined,
- *   marked: import('./journal').Marked|undefined }} Write
+ *   marked: import('./journal').Marked|undefined, admit?: () => void }} Write
  */
 /** @typedef {import('../store/marks').Mark} Mark */
 /**
@@ -59,8 +59,9 @@ class Writes {
    * @param {CheckedPut} what
    * @param {boolean} replaces
    * @param {Mark} [mark]
+   * @param {() => void} [admit] throws where there is no room for it; of a write that was done before nobody asks
    */
-  async putChecked({ list, rows, metadata, durable }, replaces, mark) {
+  async putChecked({ list, rows, metadata, durable }, replaces, mark, admit) {
     this.#checkDurable(durable);
     const { count } = rows;
     const isSmall = rows.data.byteLength <= kAtOnceBytes && count <= kAtOnceIds;
@@ -79,6 +80,7 @@ class Writes {
       write: (id) => table.append(id, list, data, metadata, replaces),
       lastOf: (first) => first + count - 1,
       marked: mark && { mark, expect: () => 0 },
+      admit,
     });
   }
 
@@ -127,13 +129,16 @@ class Writes {
    * @param {Write} what
    * @returns {Promise<number>}
    */
-  async #commit({ ids, durable, isSmall, pack, write, lastOf, marked }) {
+  async #commit({ ids, durable, isSmall, pack, write, lastOf, marked, admit }) {
     const apply = () =>
       isSmall ? write(0) : /** @type {Promise<number>} */ (offLoop(/** @type {(id: number) => void} */ (write)));
     if (ids.length === 0) return 0;
     const journal = this.#journal;
     if (journal)
-      return journal.marks.once(marked?.mark, () => journal.write(ids, durable, pack, apply, lastOf, marked));
+      return journal.marks.once(marked?.mark, async () => {
+        admit?.();
+        return journal.write(ids, durable, pack, apply, lastOf, marked);
+      });
     if (this.#isNow(isSmall)) return apply();
     const before = this.#last;
     const mine = (async () => {
