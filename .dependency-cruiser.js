@@ -6,14 +6,14 @@ const kBase = ['core'];
 const kCall = [...kBase, 'addon', 'config'];
 const kProgram = [...kCall, 'call'];
 const kMiddle = [...kProgram, 'program', 'pressure'];
-const kCluster = [...kMiddle, 'metrics', 'context'];
+const kCluster = [...kMiddle, 'metrics', 'context', 'operations', 'result-cache', 'tracing'];
 const kText = [...kCluster, 'cluster'];
 const kMemory = [...kText, 'text'];
 const kExchange = [...kCall, 'call'];
 const kRpc = [...kMemory, 'memory', 'exchange'];
-const kService = [...kRpc, 'rpc'];
+const kService = [...kRpc, 'rpc', 'client']; // which the page that it serves runs
 const kMayRequire = {
-  cli: [...kService, 'service', 'client'],
+  cli: [...kService, 'service'],
   service: kService,
   rpc: kRpc,
   exchange: kExchange,
@@ -24,6 +24,9 @@ const kMayRequire = {
   context: kMiddle,
   program: kProgram,
   pressure: kBase,
+  tracing: kBase,
+  operations: kBase,
+  'result-cache': kBase,
   call: kCall,
   addon: kBase,
   config: kBase,
@@ -81,7 +84,7 @@ module.exports = {
       'faces-only',
       'a room is required by its face, index.js',
       { path: '^lib/([^/]+)/' },
-      { path: '^lib/[^/]+/', pathNot: '^lib/$1/|^lib/[^/]+/index\\.js$' },
+      { path: '^lib/[^/]+/', pathNot: '^lib/$1/|^lib/[^/]+/index\\.m?js$' },
     ),
     forbid(
       'faces-only-in-cluster',

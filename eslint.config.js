@@ -70,6 +70,11 @@ module.exports = [
       'jsdoc/valid-types': 'error',
     },
   },
+  // What runs in a browser: the service's page, and what its tests have that do.
+  {
+    files: ['lib/service/page/**', 'test/js/page/**', 'bench/page.js'],
+    languageOptions: { globals: globals.browser },
+  },
   // It runs in browsers, too, which have no modules of Node's.
   { files: ['lib/client/**'], rules: { 'no-restricted-globals': 'off' } },
 ];

@@ -214,12 +214,13 @@ class CardOperation : public Operation {
     result.Set("utilization", Napi::Number::New(env, use->utilization));
     result.Set("usedBytes", Napi::Number::New(env, static_cast<double>(use->usedBytes)));
     result.Set("totalBytes", Napi::Number::New(env, static_cast<double>(use->totalBytes)));
+    result.Set("temperature", Napi::Number::New(env, use->temperature));
     return result;
   }
   std::optional<CardUse> use;
 };
 
-// readCard(id, uuid): delivered as { utilization, usedBytes, totalBytes } or null
+// readCard(id, uuid): delivered as { utilization, usedBytes, totalBytes, temperature } or null
 Napi::Value readCardUse(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {

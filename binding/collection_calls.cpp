@@ -194,7 +194,7 @@ Napi::Value mapFile(const Napi::CallbackInfo& info) {
         Napi::Env env(environment.env());
         Napi::Object result = Napi::Object::New(env);
         result.Set("buffer", Napi::Value(env, bufferOver(environment, mapping)));
-        result.Set("source", wrapSource(env, file));
+        result.Set("source", wrapSource(env, file, mapping));
         return result;
       };
     });

@@ -183,7 +183,10 @@ Napi::Value ContextWrap::close(const Napi::CallbackInfo& info) {
 
 Napi::Value ContextWrap::trim(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    open()->trim();
+    if (info[0].ToBoolean())
+      open()->trimMemory();
+    else
+      open()->trim();
     HostPool::shared().trim();
     return info.Env().Undefined();
   });

@@ -14,18 +14,22 @@ using External = Napi::External<std::shared_ptr<vectors::Source>>;
 
 class FileSource final : public vectors::Source {
  public:
-  explicit FileSource(std::shared_ptr<store::DataFile> file) : file_(std::move(file)) {}
-  void check(uint64_t offset, uint64_t bytes) override { file_->check(offset, bytes); }
+  FileSource(std::shared_ptr<store::DataFile> file, std::shared_ptr<const store::Mapping> mapping)
+      : file_(std::move(file)), mapping_(std::move(mapping)) {}
+  void check(uint64_t offset, uint64_t bytes) override { file_->check(offset, bytes, mapping_.get()); }
   bool isChecked(uint64_t offset, uint64_t bytes) const override { return file_->isChecked(offset, bytes); }
 
  private:
   const std::shared_ptr<store::DataFile> file_;
+  const std::shared_ptr<const store::Mapping> mapping_;
 };
 
 }  // namespace
 
-Napi::Value wrapSource(Napi::Env env, std::shared_ptr<store::DataFile> file) {
-  auto* const held = new std::shared_ptr<vectors::Source>(std::make_shared<FileSource>(std::move(file)));
+Napi::Value wrapSource(Napi::Env env, std::shared_ptr<store::DataFile> file,
+                       std::shared_ptr<const store::Mapping> mapping) {
+  auto* const held =
+      new std::shared_ptr<vectors::Source>(std::make_shared<FileSource>(std::move(file), std::move(mapping)));
   auto external = External::New(env, held, [](Napi::Env, std::shared_ptr<vectors::Source>* gone) { delete gone; });
   const napi_type_tag tag = typeTag();
   checkStatus(env, napi_type_tag_object(env, external, &tag));

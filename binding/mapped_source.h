@@ -9,7 +9,9 @@
 
 namespace switchyard::node {
 
-Napi::Value wrapSource(Napi::Env env, std::shared_ptr<store::DataFile> file);
+// `mapping`: of the whole file.
+Napi::Value wrapSource(Napi::Env env, std::shared_ptr<store::DataFile> file,
+                       std::shared_ptr<const store::Mapping> mapping);
 // Null for undefined; throws InvalidArgument for anything else that is none.
 std::shared_ptr<vectors::Source> unwrapSource(const Napi::Value& value);
 

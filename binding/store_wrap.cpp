@@ -66,6 +66,23 @@ Napi::Value getObject(const Napi::CallbackInfo& info) {
   });
 }
 
+// lastRecord(id, store, key): delivers { sequence, isThere }, or undefined where nothing is known of that key
+Napi::Value lastRecord(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    readWith(info, [key = text(info[2])](StoreHandle& handle) -> Make {
+      const auto found = handle.store().lastRecord(key);
+      if (!found) return nullptr;
+      return [found = *found](Environment& environment) -> Napi::Value {
+        Napi::Object result = Napi::Object::New(environment.env());
+        result.Set("sequence", number(environment.env(), found.sequence));
+        result.Set("isThere", Napi::Boolean::New(environment.env(), found.isThere));
+        return result;
+      };
+    });
+    return info.Env().Undefined();
+  });
+}
+
 // listObjects(id, store, prefix, after, limit): delivers keys
 Napi::Value listObjects(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
@@ -180,6 +197,14 @@ Napi::Value closeStore(const Napi::CallbackInfo& info) {
   });
 }
 
+// reclaimStore(store): what its files take for nothing is given back, soon
+Napi::Value reclaimStore(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    unwrapStore(info[0])->store().reclaim();
+    return info.Env().Undefined();
+  });
+}
+
 // tendStore(store): objects whose time is over are looked for
 Napi::Value tendStore(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
@@ -195,6 +220,7 @@ void defineStores(Napi::Env env, Napi::Object exports) {
   exports.Set("putObject", Napi::Function::New<putObject>(env, "putObject"));
   exports.Set("deleteObject", Napi::Function::New<deleteObject>(env, "deleteObject"));
   exports.Set("getObject", Napi::Function::New<getObject>(env, "getObject"));
+  exports.Set("lastRecord", Napi::Function::New<lastRecord>(env, "lastRecord"));
   exports.Set("listObjects", Napi::Function::New<listObjects>(env, "listObjects"));
   exports.Set("storeStats", Napi::Function::New<storeStats>(env, "storeStats"));
   exports.Set("verifyStore", Napi::Function::New<verifyStore>(env, "verifyStore"));
@@ -202,6 +228,7 @@ void defineStores(Napi::Env env, Napi::Object exports) {
   exports.Set("writeSnapshot", Napi::Function::New<writeSnapshot>(env, "writeSnapshot"));
   exports.Set("restoreStore", Napi::Function::New<restoreStore>(env, "restoreStore"));
   exports.Set("closeStore", Napi::Function::New<closeStore>(env, "closeStore"));
+  exports.Set("reclaimStore", Napi::Function::New<reclaimStore>(env, "reclaimStore"));
   exports.Set("tendStore", Napi::Function::New<tendStore>(env, "tendStore"));
   defineCollections(env, exports);
 }

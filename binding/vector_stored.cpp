@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "array_buffers.h"
 #include "convert.h"
@@ -154,14 +156,22 @@ Napi::Value VectorTableWrap::packRemoval(const Napi::CallbackInfo& info) {
 Napi::Value VectorTableWrap::replay(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
-    auto last = std::make_shared<std::optional<uint64_t>>();
-    VectorOperation::start(
-        Environment::of(env), readUint(info[0]),
-        [table = table_, last, held = holdBytes(info[1])] { *last = vectors::replay(*table, held.bytes); },
-        [last](Environment& environment) -> Napi::Value {
-          const Napi::Env here(environment.env());
-          return *last ? Napi::Value(Napi::Number::New(here, static_cast<double>(**last))) : here.Undefined();
-        });
+    const Napi::Array list = info[1].As<Napi::Array>();
+    std::vector<HeldBytes> records;
+    for (uint32_t i = 0; i < list.Length(); ++i) records.push_back(holdBytes(list.Get(i)));
+    auto lasts = std::make_shared<std::vector<std::optional<uint64_t>>>();
+    auto work = [table = table_, lasts, records = std::move(records)] {
+      for (const HeldBytes& record : records) lasts->push_back(vectors::replay(*table, record.bytes));
+    };
+    VectorOperation::start(Environment::of(env), readUint(info[0]), std::move(work),
+                           [lasts](Environment& environment) -> Napi::Value {
+                             const Napi::Env here(environment.env());
+                             Napi::Array numbers = Napi::Array::New(here, lasts->size());
+                             for (uint32_t i = 0; i < lasts->size(); ++i)
+                               if (const auto& last = (*lasts)[i])
+                                 numbers.Set(i, Napi::Number::New(here, static_cast<double>(*last)));
+                             return numbers;
+                           });
     return env.Undefined();
   });
 }
@@ -227,15 +237,21 @@ Napi::Value VectorTableWrap::exchange(const Napi::CallbackInfo& info) {
   return guarded(env, [&] {
     HeldBytes held = holdBytes(info[2]);
     const vectors::MappedFile file{held.bytes, std::move(held.hold), unwrapSource(info[5])};
-    auto made = std::make_shared<vectors::Unpacked>();
-    auto work = [table = table_, file, made, rows = readUint(info[3]), at = readUint(info[4])] {
-      *made = vectors::openMapped(*table, file, rows, at);
+    struct Exchange {
+      std::shared_ptr<const vectors::Segment> before;
+      std::shared_ptr<vectors::Segment> after;
+    };
+    auto made = std::make_shared<Exchange>();
+    auto work = [table = table_, file, made, name = readUint(info[1]), rows = readUint(info[3]),
+                 at = readUint(info[4])] {
+      made->after = vectors::openMapped(*table, file, rows, at).segment;
+      made->before = table->sameAs(name, *made->after, rows);
     };
     // On the event loop's thread, so that JavaScript hears of the new name before it can meet it.
-    auto give = [table = table_, made, name = readUint(info[1])](Environment& environment) -> Napi::Value {
+    auto give = [table = table_, made](Environment& environment) -> Napi::Value {
       const Napi::Env here(environment.env());
-      if (!table->exchange(name, made->segment, made->rows)) return here.Undefined();
-      return Napi::Number::New(here, static_cast<double>(made->segment->name));
+      if (!made->before || !table->exchange(made->before, made->after)) return here.Undefined();
+      return Napi::Number::New(here, static_cast<double>(made->after->name));
     };
     VectorOperation::start(Environment::of(env), readUint(info[0]), std::move(work), std::move(give));
     return env.Undefined();

@@ -49,7 +49,7 @@ class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
   // does, and delivered as there
   Napi::Value packWrite(const Napi::CallbackInfo& info);
   Napi::Value packRemoval(const Napi::CallbackInfo& info);  // (ids)
-  // replay(id, bytes): delivers the number of the last insertion, undefined of a removal
+  // replay(id, records): delivers a list, of each the number of its last insertion, nothing of a removal
   Napi::Value replay(const Napi::CallbackInfo& info);
   // adopt(id, rows, bytes, alive): a stored segment, behind the others; delivers its name. `alive`: what aliveOf() gave
   // later, or undefined

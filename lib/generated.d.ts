@@ -1,5 +1,8 @@
 // Written by `npm run generate` from the tables of settings and metrics and from what the addon exports: do not edit.
 
+import type { AlertRule, AlertState, BudgetRule, CostUse, Degradation } from './types/operations';
+import type { ResolvedAlertRule, ResultCacheUse } from './types/operations';
+
 /** The kinds of numbers of a tensor. */
 export type DType = 'float32' | 'float16' | 'bfloat16' | 'int32' | 'uint32' | 'int8' | 'uint8';
 
@@ -22,7 +25,8 @@ export type ErrorCode =
   | 'ERR_INTERNAL'
   | 'ERR_NOT_FOUND'
   | 'ERR_DAMAGED'
-  | 'ERR_LOCKED';
+  | 'ERR_LOCKED'
+  | 'ERR_BUDGET';
 
 /** From all to nothing. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -153,6 +157,16 @@ export interface ManagerOptions {
    */
   logLevel?: LogLevel;
   /**
+   * Where spans of jobs are sent to, by OTLP over HTTP: docs/operations.md.
+   * @default OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, else none: there are no spans
+   */
+  traceEndpoint?: string;
+  /**
+   * The same without `/v1/traces`, where `traceEndpoint` is not given.
+   * @default OTEL_EXPORTER_OTLP_ENDPOINT, else none
+   */
+  telemetryEndpoint?: string;
+  /**
    * The time that a job gets to stop before its process is ended, in ms.
    * @default CONTEXT_SWITCH_TIMEOUT, else 5000 ms
    */
@@ -233,6 +247,88 @@ export interface ManagerOptions {
    * @default ENABLE_VULKAN or ENABLE_WEBGPU, else true
    */
   vulkan?: boolean;
+  /**
+   * Results of jobs with `cache: true` that each process keeps in memory; 0: none, in bytes.
+   * @default RESULT_CACHE_MEMORY, else 64 MB
+   */
+  resultMemory?: number | string;
+  /**
+   * How long a result is kept in memory, in ms.
+   * @default RESULT_CACHE_MEMORY_TIME, else 300000 ms
+   */
+  resultMemoryTime?: number;
+  /**
+   * A Redis that keeps results, too, as redis://:password@host:6379/0; the package ioredis has to be installed.
+   * The variable is for `switchyard start` alone.
+   */
+  redisUrl?: string;
+  /**
+   * How long a result is kept in Redis, in ms.
+   * @default RESULT_CACHE_REDIS_TIME, else 3600000 ms
+   */
+  resultRedisTime?: number;
+  /**
+   * The time that Redis gets to answer; one that takes longer is left alone for a while, in ms.
+   * @default REDIS_TIMEOUT, else 50 ms
+   */
+  redisTimeout?: number;
+  /**
+   * A folder that keeps results, too; who can write to it can change results.
+   * The variable is for `switchyard start` alone.
+   */
+  cacheDir?: string;
+  /**
+   * What results may take in that folder, in bytes.
+   * @default RESULT_CACHE_DISK, else 1024 MB
+   */
+  resultDisk?: number | string;
+  /**
+   * How long a result is kept in that folder, in ms.
+   * @default RESULT_CACHE_DISK_TIME, else 86400000 ms
+   */
+  resultDiskTime?: number;
+  /**
+   * What an hour of a device costs, by its id, its name or its kind; the first that is there counts.
+   * @default GPU_PRICES, else none: costs are 0
+   */
+  prices?: Readonly<Record<string, number>>;
+  /**
+   * The currency of the prices.
+   * @default GPU_CURRENCY, else USD
+   */
+  currency?: string;
+  /**
+   * What may be spent in a day or a month of UTC: from `warnAt` of it on (0.8) there is a warning.
+   * At the limit jobs are refused (ERR_BUDGET), unless `stop` is false.
+   * @default GPU_BUDGETS, else none
+   */
+  budgets?: readonly BudgetRule[];
+  /**
+   * The folder where costs are kept over restarts, by one cluster at a time.
+   * The variable is for `switchyard start` alone.
+   */
+  costsDir?: string;
+  /**
+   * Where jobs go that name no kind of device: cost sends those of little work to the cheapest kind there is.
+   * @default GPU_ROUTING, else speed
+   */
+  routing?: 'speed' | 'cost';
+  /**
+   * The complexity (0 to 100) below which `routing: cost` sends a job to the cheapest kind of device.
+   * @default GPU_ROUTING_BELOW, else 50
+   */
+  routingBelow?: number;
+  /**
+   * When to be told: docs/operations.md.
+   * @default none
+   */
+  alerts?: readonly AlertRule[];
+  /**
+   * How long the oldest job waits when there is overload: more is given up at twice and at four times as much, in
+   * ms.
+   * @default GPU_OVERLOAD_AGE, else Infinity: nothing is given up; of the server 5000 ms
+   */
+  overloadAge?: number;
 }
 
 /** Settings of the cluster, as they were read. */
@@ -267,6 +363,10 @@ export interface ManagerSettings {
   timeout: number;
   /** The least that is logged: trace, debug, info, warn, error, fatal or silent. */
   logLevel: LogLevel;
+  /** Where spans of jobs are sent to, by OTLP over HTTP: docs/operations.md. */
+  traceEndpoint: string | undefined;
+  /** The same without `/v1/traces`, where `traceEndpoint` is not given. */
+  telemetryEndpoint: string | undefined;
 }
 
 /** Settings of the engine, as they were read. */
@@ -309,6 +409,48 @@ export interface EngineSettings {
   cuda: boolean;
   /** The Vulkan backend. */
   vulkan: boolean;
+}
+
+/** Settings of kept results, costs, alerts and overload, as they were read. */
+export interface OperationSettings {
+  /** Results of jobs with `cache: true` that each process keeps in memory; 0: none. */
+  resultMemory: number;
+  /** How long a result is kept in memory. */
+  resultMemoryTime: number;
+  /**
+   * A Redis that keeps results, too, as redis://:password@host:6379/0; the package ioredis has to be installed.
+   */
+  redisUrl: string | undefined;
+  /** How long a result is kept in Redis. */
+  resultRedisTime: number;
+  /** The time that Redis gets to answer; one that takes longer is left alone for a while. */
+  redisTimeout: number;
+  /** A folder that keeps results, too; who can write to it can change results. */
+  cacheDir: string | undefined;
+  /** What results may take in that folder. */
+  resultDisk: number;
+  /** How long a result is kept in that folder. */
+  resultDiskTime: number;
+  /** What an hour of a device costs, by its id, its name or its kind; the first that is there counts. */
+  prices: Readonly<Record<string, number>> | undefined;
+  /** The currency of the prices. */
+  currency: string;
+  /** What may be spent in a day or a month of UTC: from `warnAt` of it on (0.8) there is a warning. */
+  budgets: readonly Required<BudgetRule>[] | undefined;
+  /** The folder where costs are kept over restarts, by one cluster at a time. */
+  costsDir: string | undefined;
+  /**
+   * Where jobs go that name no kind of device: cost sends those of little work to the cheapest kind there is.
+   */
+  routing: 'speed' | 'cost';
+  /** The complexity (0 to 100) below which `routing: cost` sends a job to the cheapest kind of device. */
+  routingBelow: number;
+  /** When to be told: docs/operations.md. */
+  alerts: readonly ResolvedAlertRule[] | undefined;
+  /**
+   * How long the oldest job waits when there is overload: more is given up at twice and at four times as much.
+   */
+  overloadAge: number;
 }
 
 /** Settings of the HTTP service. */
@@ -375,6 +517,12 @@ export interface ServiceSettings {
   rpcPing: number;
 }
 
+/** Settings of commands that ask a server. */
+export interface CommandSettings {
+  /** The folder in which `run`, `embed` and `rerank` with `--server` keep answers for an hour. */
+  answersDir: string | undefined;
+}
+
 /** What half of all values, and 99 of 100, do not exceed. */
 export interface Percentiles {
   /** Half of them are at most this. */
@@ -422,6 +570,20 @@ export interface GPUClusterMetrics {
     jobsPerSecond: number;
     /** Jobs that wait for a context. */
     queueDepth: number;
+    /** Jobs that a context has. */
+    running: number;
+    /** How long the oldest of the waiting jobs has waited, in ms. */
+    queueAge: number;
+    recent: {
+      /** From the call to the result, of the last ten seconds, in ms; 0: there was none. */
+      latency: Percentiles;
+      /** From the call until a context took the job, of the last ten seconds, in ms; 0: there was none. */
+      queueTime: Percentiles;
+      /**
+       * From the decision for another context to its first command, of the last ten seconds, in ms; 0: there was none.
+       */
+      contextSwitchTime: Percentiles;
+    };
     /** Times that work went to another context than before. */
     contextSwitches: number;
     /** From the decision for another context to its first command, in ms. */
@@ -429,4 +591,12 @@ export interface GPUClusterMetrics {
     /** From the call to the result, for jobs completed, in ms. */
     latency: Percentiles;
   };
+  /** Kept results. */
+  resultCache: ResultCacheUse;
+  /** What jobs cost. */
+  costs: CostUse;
+  /** The alerts of the settings. */
+  alerts: AlertState[];
+  /** What is given up under overload. */
+  degradation: Degradation;
 }

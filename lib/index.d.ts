@@ -32,7 +32,8 @@ export type { ContextOptions, MemoryUsage, RunOptions, RunResult, Timings } from
 export { GPUError, ResourceError } from './types/error';
 export type { ErrorDetails, ErrorFields } from './types/error';
 export { createGPUClusterManager, GPUClusterManager } from './types/cluster';
-export type { GPULogger, GPUResult, JobOptions, JobPart, ManagerEvents } from './types/cluster';
+export type { GPUResult, JobOptions, JobPart, ManagerEvents } from './types/cluster';
+export type { GPULogger } from './types/logger';
 export type { PublishedName, PublishOptions } from './types/cluster';
 export type {
   ClusterHealth,
@@ -44,6 +45,27 @@ export type {
   MemoryTier,
   WorkerHealth,
 } from './types/health';
+export type {
+  Account,
+  AlertEvent,
+  AlertMetric,
+  AlertRule,
+  AlertState,
+  BudgetRule,
+  BudgetState,
+  CostAdvice,
+  CostPeriod,
+  CostReport,
+  CostSum,
+  CostUse,
+  Degradation,
+  DegradationEvent,
+  DegradationStage,
+  ResolvedAlertRule,
+  ResultCacheUse,
+  ResultTier,
+  Savings,
+} from './types/operations';
 export type { Ops } from './types/ops';
 export { createIndex, VectorIndex } from './types/vectors';
 export type {

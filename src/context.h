@@ -52,6 +52,7 @@ class Context final : private Lane {
 
   // gives unused device memory back, and lets the programs go that it has made: their next jobs make them again
   void trim();
+  void trimMemory() { arena_->trim(); }  // programs stay
   ArenaUse memoryUse() const { return arena_->use(); }
   // Has the device compile a program ahead of its first job. May take seconds; any thread.
   void prepare(const ModulePtr& module) { programs_.prepare(*device_, module); }
@@ -92,7 +93,7 @@ class Context final : private Lane {
   void noteWait(const Job& job);
   bool mayHaveToWait(const Job& job);  // under mutex_
   bool recover(const JobPtr& job, std::exception_ptr error, Queue& queue);
-  bool defragment(Queue& queue, uint64_t taken);
+  bool defragment(Queue& queue, uint64_t refused, uint64_t taken);
   bool recoversLate(const Job& job, const std::exception_ptr& error);
   void record(Job& job, Queue& queue, bool mayWait = true);
   void submitBatch(std::vector<JobPtr> jobs);

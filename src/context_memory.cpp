@@ -22,6 +22,27 @@ bool ranOutOfMemory(const std::exception_ptr& error) {
   }
 }
 
+// Of the block that a context had no room for; 0: of something else.
+uint64_t bytesRefused(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const NoRoom& refused) {
+    return refused.bytes;
+  } catch (...) {
+    return 0;
+  }
+}
+
+bool isLoss(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& failed) {
+    return failed.code == Code::DeviceLost;
+  } catch (...) {
+    return false;
+  }
+}
+
 }  // namespace
 
 // What a job failed with in its caller's thread: the lane's thread has time to wait for what is moved, and to move it.
@@ -31,7 +52,7 @@ bool Context::isForTheLane(const std::exception_ptr& error) const {
   } catch (const MustWait&) {
     return true;
   } catch (...) {
-    return ranOutOfMemory(error) && arena_->mayHelpToMove();
+    return arena_->mayHelpToMove(bytesRefused(error));
   }
 }
 
@@ -57,17 +78,17 @@ bool Context::recover(const JobPtr& job, std::exception_ptr error, Queue& queue)
   }
   arena_->trim();
   HostPool::shared().trim();
-  return defragment(queue, taken) || isFirst;
+  return defragment(queue, bytesRefused(error), taken) || isFirst;
 }
 
 // Moves what jobs are not using together, so that what was refused finds room, and waits for the device. False: there
 // was nothing to move.
-bool Context::defragment(Queue& queue, uint64_t taken) {
+bool Context::defragment(Queue& queue, uint64_t refused, uint64_t taken) {
   std::unique_ptr<Moves> moves;
   std::exception_ptr error;
   bool isBegun = false, isGiven = false;
   try {
-    moves = arena_->planMoves(taken);
+    moves = arena_->planMoves(refused, taken);
     if (!moves) return false;
     auto ended = std::make_shared<std::promise<std::exception_ptr>>();
     std::future<std::exception_ptr> end = ended->get_future();
@@ -87,14 +108,14 @@ bool Context::defragment(Queue& queue, uint64_t taken) {
   const bool areWhole = !mayHaveRun || !moves->overwrites();
   arena_->endMoves(std::move(moves), !error);
   // Nobody knows how far copies have come that one another are under: such a device is lost, as drivers say by then.
-  if (error && !areWhole) lose(std::make_exception_ptr(lostError()));
+  if (error && (!areWhole || isLoss(error))) lose(std::make_exception_ptr(lostError()));
   return !error;
 }
 
 // Whether recover() would wait for the device.
 bool Context::recoversLate(const Job& job, const std::exception_ptr& error) {
   if (!ranOutOfMemory(error) || job.triesForMemory_ >= kMostTriesForMemory || job.stop) return false;
-  if (arena_->mayHelpToMove()) return true;
+  if (arena_->mayHelpToMove(bytesRefused(error))) return true;
   std::lock_guard lock(mutex_);
   return submissions_ > 0;
 }

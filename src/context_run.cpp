@@ -251,20 +251,27 @@ void Context::onFinished(const std::vector<JobPtr>& jobs, std::exception_ptr err
       if (e.code == Code::DeviceLost) lose(error);
     } catch (...) {}
   }
-  std::vector<JobPtr> finished;
+  std::vector<JobPtr> finished, suspended;
+  for (const JobPtr& job : jobs) {
+    job->timings.uploadMs += timings.uploadMs;
+    job->timings.computeMs += timings.computeMs;
+    job->timings.readbackMs += timings.readbackMs;
+    if (!error && !job->running_->recorded) {
+      suspended.push_back(job);
+      continue;
+    }
+    // Their memory goes before anybody hears that the device is idle: who waits for that wants memory.
+    job->timings.uploadMs += job->running_->uploadMs;
+    job->running_.reset();
+    finished.push_back(job);
+  }
   LaneRunner* runner = nullptr;
   {
     std::lock_guard lock(mutex_);
     if (--submissions_ == 0) idle_.notify_all();
-    for (const JobPtr& job : jobs) {
-      job->timings.uploadMs += timings.uploadMs;
-      job->timings.computeMs += timings.computeMs;
-      job->timings.readbackMs += timings.readbackMs;
-      if (error || job->running_->recorded)
-        finished.push_back(job);
-      else  // behind those that begin anew: what these have recorded is discarded before anything else is recorded
-        ready_.insert(std::ranges::find_if(ready_, [](const JobPtr& next) { return !next->restarts_; }), job);
-    }
+    // Behind those that begin anew: what these have recorded is discarded before anything else is recorded.
+    for (const JobPtr& job : suspended)
+      ready_.insert(std::ranges::find_if(ready_, [](const JobPtr& next) { return !next->restarts_; }), job);
     runner = runnerToWake();
     if (runner) waking_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -274,7 +281,6 @@ void Context::onFinished(const std::vector<JobPtr>& jobs, std::exception_ptr err
     waking_.fetch_sub(1, std::memory_order_release);
   }
   for (const JobPtr& job : finished) {
-    job->timings.uploadMs += job->running_->uploadMs;
     if (job->joined_)
       settleJoined(job, error);
     else

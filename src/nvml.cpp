@@ -20,6 +20,7 @@ struct Utilization {
 };
 using Card = struct OpaqueCard*;
 constexpr int kSuccess = 0;
+constexpr int kOfTheChip = 0;  // NVML_TEMPERATURE_GPU
 // nvmlGpuP2PCapsIndex_t and nvmlGpuP2PStatus_t. Cards behind one NVSwitch are peers by NVLink like those that a bridge
 // joins; of a link's other end NVML would tell the switch.
 constexpr int kByNvlink = 2, kPeersAreFine = 0;
@@ -30,6 +31,7 @@ struct Nvml {
   int (*memory)(Card, Memory*);
   int (*utilization)(Card, Utilization*);
   int (*peerStatus)(Card, Card, int, int*);
+  int (*temperature)(Card, int, unsigned*);
 };
 
 // Never shut down: another thread may be in a call when the process ends.
@@ -47,7 +49,9 @@ std::optional<Nvml> load() {
   resolve(nvml.memory, "nvmlDeviceGetMemoryInfo");
   resolve(nvml.utilization, "nvmlDeviceGetUtilizationRates");
   if (!complete || nvml.start() != kSuccess) return std::nullopt;
-  resolve(nvml.peerStatus, "nvmlDeviceGetP2PStatus");  // what some virtual cards' library lacks
+  // What some virtual cards' library lacks.
+  resolve(nvml.peerStatus, "nvmlDeviceGetP2PStatus");
+  resolve(nvml.temperature, "nvmlDeviceGetTemperature");
   return nvml;
 }
 
@@ -85,8 +89,11 @@ std::optional<CardUse> readCard(const std::string& uuid) {
   if (!card || nvml->memory(card, &memory) != kSuccess) return std::nullopt;
   Utilization busy{};
   const bool told = nvml->utilization(card, &busy) == kSuccess;
-  const double utilization = told ? std::min(busy.gpu, 100u) / 100.0 : std::numeric_limits<double>::quiet_NaN();
-  return CardUse{utilization, memory.used, memory.total};
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  unsigned degrees = 0;
+  const bool isWarm = nvml->temperature && nvml->temperature(card, kOfTheChip, &degrees) == kSuccess;
+  return CardUse{told ? std::min(busy.gpu, 100u) / 100.0 : kUnknown, memory.used, memory.total,
+                 isWarm ? static_cast<double>(degrees) : kUnknown};
 }
 
 }  // namespace switchyard

@@ -9,6 +9,7 @@ namespace switchyard {
 struct CardUse {
   double utilization;  // 0..1; NaN where the card does not tell (a MIG slice)
   uint64_t usedBytes, totalBytes;
+  double temperature;  // degrees Celsius; NaN where the card does not tell
 };
 
 // `uuid` as DeviceInfo has it, with or without "GPU-". Nothing where the library or the card is missing, or the card

@@ -42,7 +42,7 @@ BufferView Recorder::fresh(uint64_t bytes) {
 
 uint64_t Recorder::takenBytes() const {
   return std::accumulate(owned_.begin(), owned_.end(), uint64_t{0},
-                         [](uint64_t sum, const BufferView& view) { return sum + view.size; });
+                         [](uint64_t sum, const BufferView& view) { return sum + Arena::sizeOf(view.size); });
 }
 
 bool Recorder::owns(BufferView view) const {

@@ -1,6 +1,6 @@
 // Writes all that is generated from the tables: lib/generated.d.ts and lib/addon/generated.d.ts, the JSON schema of the
-// config file, and what stands between the marks `<!-- generated: name -->` of README.md and docs/: tables, and nearly
-// all of docs/api.md. With --check it writes nothing, names what is stale and exits with 1.
+// config file, Grafana's dashboard, and what stands between the marks `<!-- generated: name -->` of README.md and
+// docs/: tables, and nearly all of docs/api.md. With --check it writes nothing, names what is stale and exits with 1.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -35,6 +35,7 @@ async function generate() {
     ['lib/generated.d.ts', await prettier.format(types, typescript)],
     ['lib/addon/generated.d.ts', await prettier.format(layouts, typescript)],
     ['switchyard.config.schema.json', require('./generate/schema').makeSchema(facts)],
+    ['deploy/grafana/switchyard.json', require('./generate/grafana').makeDashboard(facts)],
   ]);
   for (const [file, text, parser] of require('./generate/client').makeClient())
     files.set(file, await prettier.format(text, { ...style, parser }));

@@ -27,20 +27,22 @@ const checks = {
 
 /**
  * @param {string} name of a check
+ * @param {boolean} [aside] of process.js
  * @returns {Promise<{ name: string, problems: string[], seconds: number }>}
  */
-async function check(name) {
+async function check(name, aside) {
   const started = Date.now();
-  const problems = await checks[name]().catch((error) => [error.message]);
+  const problems = await checks[name](aside).catch((error) => [error.message]);
   return { name, problems, seconds: (Date.now() - started) / 1000 };
 }
 
 /**
  * Side by side: most of them are programs that take one core.
  * @param {readonly string[]} names of checks; none: all of them
+ * @param {boolean} [aside] of process.js
  */
-function checkAll(names) {
-  return Promise.all((names.length ? names : Object.keys(checks)).map(check));
+function checkAll(names, aside) {
+  return Promise.all((names.length ? names : Object.keys(checks)).map((name) => check(name, aside)));
 }
 
 async function fix() {

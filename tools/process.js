@@ -1,6 +1,7 @@
 // Runs a command for the set-up and test scripts: output to a log file, and as much of it on the terminal as helps.
 'use strict';
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
 
@@ -23,9 +24,9 @@ function describeEnd(code, signal) {
   return signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
 }
 
-// Runs to the end. options: { env, log (a file descriptor), show: 'progress' | 'all', onStep, onOutput(text), timeoutMs
-// }. 'progress' shows ninja's [n/m] lines thinned out and calls onStep() for each. Resolves to { code, signal, output,
-// error }; never rejects.
+// Runs to the end. options: { env, log (a file descriptor), show: 'progress' | 'all', onStep, onOutput(text),
+// timeoutMs, aside }. 'progress' shows ninja's [n/m] lines thinned out and calls onStep() for each; what is `aside`
+// gets the time that nothing else wants. Resolves to { code, signal, output, error }; never rejects.
 function run(command, args, options = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
@@ -33,6 +34,7 @@ function run(command, args, options = {}) {
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    if (options.aside && child.pid !== undefined) yieldAll(child.pid);
     if (options.log !== undefined) fs.writeSync(options.log, `\n$ ${[command, ...args].join(' ')}\n`);
     let output = '';
     let error;
@@ -64,6 +66,29 @@ function run(command, args, options = {}) {
       resolve({ code, signal, output, error });
     }
   });
+}
+
+// The least claim on the processor, for a process and what it starts from here on.
+function yieldAll(pid) {
+  try {
+    os.setPriority(pid, os.constants.priority.PRIORITY_LOW);
+  } catch {
+    // It has ended already.
+  }
+}
+
+// Whether who is `aside` takes nothing from the others: not where a container has so much time of the processors, for
+// then all stand still once it is spent.
+function canStandAside() {
+  const read = (file) => {
+    try {
+      return fs.readFileSync(path.join('/sys/fs/cgroup', file), 'utf8').trim();
+    } catch {
+      return undefined; // of the other version of control groups
+    }
+  };
+  const limits = [read('cpu.max')?.split(' ')[0] ?? 'max', read('cpu/cpu.cfs_quota_us') ?? '-1'];
+  return limits[0] === 'max' && limits[1] === '-1';
 }
 
 // The same, but a failure is an exception.
@@ -124,4 +149,4 @@ function which(names, extraFolders = []) {
   return undefined;
 }
 
-module.exports = { root, say, run, runOrThrow, which, describeEnd, CommandError };
+module.exports = { root, say, run, runOrThrow, canStandAside, which, describeEnd, CommandError };

@@ -9,11 +9,12 @@ const { spawnSync } = require('node:child_process');
 const packages = require('./system-packages');
 const { root, say, runOrThrow, which, CommandError } = require('./process');
 
-const kUsage = `Usage: node tools/setup.js [--preset=release] [--cuda-archs=everyday|release]
+const kUsage = `Usage: node tools/setup.js [--preset=release] [--cuda-archs=everyday|release] [--build-only]
 
 Installs what is missing (system packages as root through apt-get, npm packages) and builds build/<preset>.
   --preset      a preset of CMakePresets.json: release (default), debug, asan or tsan
   --cuda-archs  everyday (default): sm_75, and PTX of sm_80; release: sm_75 to sm_120 and PTX
+  --build-only  no packages that tests alone need
 
 The system packages, by their Debian names:
 ${packages.listNeeds()}
@@ -21,6 +22,7 @@ nvcc of CUDA 13 is optional; without it the CUDA backend is left out.`;
 
 const buildFolder = path.join(root, 'build');
 const logFile = path.join(buildFolder, 'setup.log');
+let again = false; // what this process has set up before is in the log already
 
 // One set-up at a time. The lock belongs to the open file that is returned: it ends with close or with this process,
 // however that ends.
@@ -50,8 +52,19 @@ function npmPackagesMatch() {
   }
 }
 
+// npm would empty the folder that it leads to, which is somebody else's.
+function refuseLink(folder) {
+  const about = fs.lstatSync(folder, { throwIfNoEntry: false });
+  if (about?.isSymbolicLink())
+    throw new Error(
+      `${folder} is a link to ${fs.readlinkSync(folder)}, whose packages are not those of package-lock.json; remove ` +
+        'the link, and run this again',
+    );
+}
+
 async function installNpmPackages(log) {
   if (npmPackagesMatch()) return;
+  refuseLink(path.join(root, 'node_modules'));
   say('set-up: npm ci');
   const npmScript = process.env.npm_execpath;
   const [command, first] = npmScript?.endsWith('.js') ? [process.execPath, [npmScript]] : ['npm', []];
@@ -72,20 +85,31 @@ function findNvcc() {
 }
 
 // Configures only when something that CMake does not watch has changed; ninja re-runs CMake for the rest.
-async function configure(preset, cudaArchs, log) {
+async function configure(preset, cudaArchs, buildOnly, log) {
   const folder = path.join(buildFolder, preset);
   const stampFile = path.join(folder, 'setup.stamp');
   const nvccFile = which('nvcc', ['/usr/local/cuda/bin']);
   const presets = fs.readFileSync(path.join(root, 'CMakePresets.json'));
   const stamp = crypto
     .createHash('sha256')
-    .update(JSON.stringify([1, root, preset, cudaArchs, nvccFile ?? null, which(['c++', 'g++'])]))
+    .update(
+      JSON.stringify([
+        1,
+        root,
+        preset,
+        cudaArchs,
+        nvccFile ?? null,
+        which(['c++', 'g++']),
+        ...(buildOnly ? ['build only'] : []),
+      ]),
+    )
     .update(presets)
     .digest('hex');
   const configured = fs.existsSync(path.join(folder, 'build.ninja'));
   const old = fs.existsSync(stampFile) ? fs.readFileSync(stampFile, 'utf8') : '';
   if (configured && old === stamp) return;
   const args = ['--preset', preset, `-DSWITCHYARD_CUDA_ARCHS=${cudaArchs}`];
+  if (buildOnly) args.push('-DSWITCHYARD_TESTS=off');
   if (preset === 'release') {
     const nvcc = findNvcc();
     if (nvcc.reason) {
@@ -113,7 +137,7 @@ function jobs() {
   return Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2 ** 30 / 1.5)));
 }
 
-async function build(preset, log, targets) {
+async function build(preset, log, targets, aside) {
   const started = Date.now();
   let working = false;
   const args = ['--build', '--preset', preset, '-j', String(jobs())];
@@ -122,24 +146,28 @@ async function build(preset, log, targets) {
     if (!working) say(`set-up: building build/${preset} (the whole log: ${path.relative(process.cwd(), logFile)})`);
     working = true;
   };
-  await runOrThrow('cmake', args, { log, show: 'progress', onStep });
+  await runOrThrow('cmake', args, { log, show: 'progress', onStep, aside });
   if (working) say(`set-up: built in ${Math.round((Date.now() - started) / 1000)} s`);
 }
 
-// options: { preset, cudaArchs, targets }. Throws with a message for a person.
+// options: { preset, cudaArchs, targets, aside (of process.js: the build), buildOnly }. Throws with a message for a
+// person.
 async function setup({
   preset = 'release',
   cudaArchs = process.env.SWITCHYARD_CUDA_ARCHS || 'everyday',
   targets = [],
+  aside = false,
+  buildOnly = false,
 } = {}) {
   fs.mkdirSync(buildFolder, { recursive: true });
   const lock = takeLock();
-  const log = fs.openSync(logFile, 'w');
+  const log = fs.openSync(logFile, again ? 'a' : 'w');
+  again = true;
   try {
-    await packages.ensure(log);
+    await packages.ensure(log, { buildOnly });
     await installNpmPackages(log);
-    await configure(preset, cudaArchs, log);
-    await build(preset, log, targets);
+    await configure(preset, cudaArchs, buildOnly, log);
+    await build(preset, log, targets, aside);
   } catch (error) {
     if (error instanceof CommandError) error.message += `\n${failureText(error.output)}\nThe whole log: ${logFile}`;
     throw error;
@@ -153,6 +181,10 @@ async function setup({
 function parse(args) {
   const options = {};
   for (const argument of args) {
+    if (argument === '--build-only') {
+      options.buildOnly = true;
+      continue;
+    }
     const match = /^--(preset|cuda-archs)=(.+)$/.exec(argument);
     if (!match) throw new Error(`unknown argument ${argument}\n\n${kUsage}`);
     const allowed = match[1] === 'preset' ? ['release', 'debug', 'asan', 'tsan'] : ['everyday', 'release'];
@@ -162,7 +194,7 @@ function parse(args) {
   return options;
 }
 
-module.exports = { setup };
+module.exports = { setup, refuseLink };
 
 if (require.main === module) {
   const args = process.argv.slice(2);

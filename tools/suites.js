@@ -101,15 +101,15 @@ function judgeEnd(suite, result) {
   return suite;
 }
 
-// Each small case of the emulated card with several blocks in flight, too; in the quick list one of eight.
-const kEveryCase = ['--interleave-every', '1'];
+const isFull = () => process.env.SWITCHYARD_TEST_FULL === '1';
 
-// The native tests of one build. options: { preset, filter, env, timeoutMs, extra }.
-async function gtest(name, { preset = 'release', filter, env = {}, timeoutMs = 30 * kMinute, extra = [] }) {
+// The native tests of one build. options: { preset, filter, env, timeoutMs, extra, aside (of process.js) }.
+async function gtest(name, { preset = 'release', filter, env = {}, timeoutMs = 30 * kMinute, extra = [], aside }) {
   const report = path.join(resultsFolder, `${name}.xml`);
   fs.rmSync(report, { force: true });
   const args = [`--gtest_output=xml:${report}`, ...(filter ? [`--gtest_filter=${filter}`] : []), ...extra];
-  const result = await runLogged(name, path.join(root, 'build', preset, 'switchyard_tests'), args, { env, timeoutMs });
+  const program = path.join(root, 'build', preset, 'switchyard_tests');
+  const result = await runLogged(name, program, args, { env, timeoutMs, aside });
   const cases = fs.existsSync(report) ? readGtestXml(report) : [];
   return { suite: tally(name, result.seconds, cases), result };
 }
@@ -119,45 +119,60 @@ async function judged(name, options) {
   return { suite: judgeEnd(suite, result), output: result.output };
 }
 
-// Parts of one suite as one.
-function together(name, started, parts) {
+// Parts of one suite, of which some ran side by side, as one.
+function together(name, parts, seconds = parts.reduce((total, part) => total + part.seconds, 0)) {
   const sum = (key) => parts.reduce((total, part) => total + part[key], 0);
   const all = (key) => parts.flatMap((part) => part[key]);
   return {
-    ...{ name, seconds: (Date.now() - started) / 1000 },
+    ...{ name, seconds },
     ...{ passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') },
     ...{ failures: all('failures'), skips: all('skips') },
   };
 }
 
-// Many small cases, which measure nothing: half of them beside the other half, but for those `without`; of each `every`
-// one. All else runs alone after that, but for what is `apart`.
-async function inShards(name, { filter = '*', small, without, apart, every = 1, env = {}, args = [], extra }) {
-  if (extra.length) return judged(name, { filter, env, extra });
+// The conformance cases: every second one beside the others. They are many, and measure nothing.
+async function conformance(name, { share, aside, ...options }) {
   const started = Date.now();
-  const shard = (index) => ({ GTEST_TOTAL_SHARDS: String(2 * every), GTEST_SHARD_INDEX: String(index) });
   const parts = await Promise.all(
-    [0, 1].map((index) =>
-      judged(`${name}-${index}`, {
-        filter: without ? `${small}-${without}` : small,
-        env: { ...env, ...shard(index) },
-        extra: args,
-      }),
-    ),
+    [0, 1].map((part) => {
+      const extra = ['--part', String(part), '--parts', '2', '--share', String(share)];
+      // Each small case of the emulated card with several blocks in flight, too; in the quick list one of eight.
+      if (isFull()) extra.push('--interleave-every', '1');
+      return judged(`${name}-${part}`, { ...options, extra, aside });
+    }),
   );
-  parts.push(await judged(name, { filter: `${filter}-${small}${apart ? `:${apart}` : ''}`, env, extra: args }));
-  const suite = together(
-    name,
-    started,
-    parts.map((part) => part.suite),
-  );
-  return { suite, output: parts.map(({ output }) => output).join('\n') };
+  const output = parts.map((part) => part.output).join('\n');
+  const all = parts.map(({ suite }) => suite);
+  return { suite: together(name, all, (Date.now() - started) / 1000), output };
 }
 
-async function native(extra) {
-  const args = process.env.SWITCHYARD_TEST_FULL ? kEveryCase : [];
-  return (await inShards('native', { small: 'conformance.*', args, extra })).suite;
+// A suite in steps, of which those that are `aside` may run beside what measures time. A step resolves to
+// { suite, output }; `finish` sees the whole. With arguments for the runner, `whole` runs instead.
+function steps(name, { aside = [], alone, finish = (suite) => suite, whole }) {
+  const join = (results) => {
+    const suites = results.map(({ suite }) => suite);
+    return finish(together(name, suites), results.map(({ output }) => output).join('\n'));
+  };
+  return Object.assign(
+    async (extra) => {
+      if (extra.length) {
+        const { suite, output } = await whole(extra);
+        return finish(suite, output);
+      }
+      const results = [];
+      for (const step of [...aside, ...alone]) results.push(await step());
+      return join(results);
+    },
+    { aside, alone, join },
+  );
 }
+
+// In the quick list each case runs on some of the devices, and each device has some of the cases.
+const native = steps('native', {
+  aside: [(aside) => conformance('native', { filter: 'conformance.*', share: isFull() ? 1 : 6, aside })],
+  alone: [() => judged('native-rest', { filter: '-conformance.*' })],
+  whole: (extra) => judged('native', { extra }),
+});
 
 // Users' programs and pictures on two Vulkan drivers in one process, compared with each other: Mesa's, and SwiftShader
 // of Chromium. And tensors that are moved from one to the other.
@@ -213,7 +228,7 @@ async function searches(extra) {
 async function blocks(extra) {
   const { suite, result } = await gtest('blocks', {
     filter: '*Interleaved*:conformance.*emulated*',
-    extra: ['--seeds', '100', '--watched', ...kEveryCase, ...extra],
+    extra: ['--seeds', '100', '--watched', '--interleave-every', '1', ...extra],
     timeoutMs: 90 * kMinute,
   });
   return judgeEnd(suite, result);
@@ -232,28 +247,32 @@ async function rareRows(extra) {
 }
 
 // Every test that names Vulkan, under the validation layer: any message of the layer is a failure. In the quick list a
-// third of the cases, and none of the tests that are many jobs of a kind: the layer takes longer than the driver.
-async function validation(extra) {
-  const full = Boolean(process.env.SWITCHYARD_TEST_FULL);
-  const { suite, output } = await inShards('validation', {
-    filter: '*vulkan*:*Vulkan*',
-    small: 'conformance.*vulkan*',
-    without: '*guarded', // the same calls, with all memory compared: the native tests do that
-    apart: full ? undefined : '*SplitOnDevice*:magnitudes.*',
-    every: full ? 1 : 3,
-    env: { SWITCHYARD_VULKAN_VALIDATION: '1' },
-    extra,
-  });
-  const messages = output.split('\n').filter((line) => line.includes('vulkan validation:'));
-  if (messages.length) {
-    suite.failed += 1;
-    suite.failures.push({
-      name: `${messages.length} messages of the validation layer`,
-      text: [...new Set(messages)].slice(0, 20).join('\n'),
-    });
-  }
-  return suite;
-}
+// share of the cases, and none of the tests that are many jobs of a kind: the layer takes longer than the driver.
+const kValidated = { env: { SWITCHYARD_VULKAN_VALIDATION: '1' } };
+const validation = steps('validation', {
+  aside: [
+    (aside) => {
+      // Guarded devices make the same calls, and have all memory compared: the native tests do that.
+      const filter = 'conformance.*vulkan*-*guarded';
+      return conformance('validation', { ...kValidated, filter, share: isFull() ? 1 : 8, aside });
+    },
+  ],
+  alone: [
+    () => {
+      const apart = isFull() ? '' : ':*SplitOnDevice*:magnitudes.*';
+      const filter = `*vulkan*:*Vulkan*-conformance.*${apart}`;
+      return judged('validation-rest', { ...kValidated, filter });
+    },
+  ],
+  whole: (extra) => judged('validation', { ...kValidated, filter: '*vulkan*:*Vulkan*', extra }),
+  finish: (suite, output) => {
+    const messages = output.split('\n').filter((line) => line.includes('vulkan validation:'));
+    if (!messages.length) return suite;
+    const name = `${messages.length} messages of the validation layer`;
+    const text = [...new Set(messages)].slice(0, 20).join('\n');
+    return { ...suite, failed: suite.failed + 1, failures: [...suite.failures, { name, text }] };
+  },
+});
 
 // The native tests under a sanitizer, with the environment that CMakePresets.json gives them.
 async function sanitized(preset, extra) {
@@ -267,17 +286,20 @@ async function sanitized(preset, extra) {
   return judgeEnd(suite, result);
 }
 
-// The JavaScript tests. Those of clusters are alone: they count what happens within pauses and deadlines, and have
-// several processes each. The others run two at a time, as most of them wait for children.
-async function js(extra) {
-  if (extra.length) return jest('js', extra);
-  const clusters = path.join('test', 'js', 'cluster') + path.sep;
-  const started = Date.now();
-  return together('js', started, [
-    await jest('js', ['--maxWorkers=2', `--testPathIgnorePatterns=${clusters}`]),
-    await jest('js-clusters', [clusters]),
-  ]);
-}
+// The JavaScript tests. Those of real clusters are alone: they count what happens within pauses and deadlines, and have
+// several processes each. The others run two at a time, as most of them wait for children. Some start the native
+// programs, which are built last.
+const kClusters = path.join('test', 'js', 'cluster', '([^/]+\\.test|faults/)');
+const kNative = path.join('test', 'js', 'tools', '(gpu-kit|shares)');
+const js = steps('js', {
+  alone: [
+    () => jest('js-clusters', [kClusters]),
+    () =>
+      jest('js', ['--maxWorkers=2', `--testPathIgnorePatterns=${kClusters}`, `--testPathIgnorePatterns=${kNative}`]),
+    () => jest('js-native', [kNative]),
+  ],
+  whole: (extra) => jest('js', extra),
+});
 
 // Jest. Its own report is read, so that a crash of the runner is no success.
 async function jest(name, extra, timeoutMs = 30 * kMinute) {
@@ -305,7 +327,7 @@ async function jest(name, extra, timeoutMs = 30 * kMinute) {
       }
     }
   }
-  return judgeEnd(tally(name, result.seconds, cases), result);
+  return { suite: judgeEnd(tally(name, result.seconds, cases), result), output: result.output };
 }
 
 // Jest knows no reasons: the title carries one, as in "... (SKIPPED: no CUDA device)".
@@ -314,24 +336,29 @@ function skipReason(one) {
   return /SKIPPED:? ([^)]*)/.exec(one.fullName)?.[1] ?? 'skipped by the test itself; see its title';
 }
 
-// The TypeScript compiler over the JavaScript and its types: one test.
-async function types(extra) {
+// The TypeScript compiler over JavaScript and its types, and over the page's with those of browsers: a test for each.
+const kProjects = { types: '.', 'types of the page': 'lib/service/page' };
+
+async function types(extra, aside) {
   const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const result = await runLogged(
-    'types',
-    process.execPath,
-    [tsc, '-p', root, '--noEmit', '--pretty', 'false', ...extra],
-    { timeoutMs: 10 * kMinute },
-  );
-  const failures = result.code === 0 ? [] : [result.output];
-  return judgeEnd(tally('types', result.seconds, [{ name: 'type check', failures }]), { ...result, output: '' });
+  const check = async (name, folder) => {
+    const args = [tsc, '-p', path.join(root, folder), '--noEmit', '--pretty', 'false', ...extra];
+    const options = { timeoutMs: 30 * kMinute, aside };
+    const result = await runLogged(name.replaceAll(' ', '-'), process.execPath, args, options);
+    const failures = result.code === 0 ? [] : [result.output];
+    return judgeEnd(tally('types', result.seconds, [{ name, failures }]), { ...result, output: '' });
+  };
+  const started = Date.now();
+  const parts = [];
+  for (const [name, folder] of Object.entries(kProjects)) parts.push(await check(name, folder));
+  return together('types', parts, (Date.now() - started) / 1000);
 }
 
 // Style and structure (tools/lint.js): a test for each check, whose failure names files and lines.
-async function lint(extra) {
+async function lint(extra, aside) {
   const { checkAll } = require('./lint');
   const started = Date.now();
-  const found = await checkAll(extra);
+  const found = await checkAll(extra, aside);
   const cases = found.map(({ name, problems }) => ({ name, failures: problems.length ? [problems.join('\n')] : [] }));
   return tally('lint', (Date.now() - started) / 1000, cases);
 }
@@ -347,7 +374,7 @@ module.exports = {
     'rare-rows': rareRows,
     drivers,
     js,
-    recipes: (extra) => jest('recipes', [...extra, '--roots=test/recipes'], 60 * kMinute),
+    recipes: async (extra) => (await jest('recipes', [...extra, '--roots=test/recipes'], 60 * kMinute)).suite,
     types,
     asan: (extra) => sanitized('asan', extra),
     tsan: (extra) => sanitized('tsan', extra),
@@ -355,4 +382,5 @@ module.exports = {
   readGtestXml,
   tally,
   judgeEnd,
+  steps,
 };

@@ -3,7 +3,8 @@
 const { spawnSync } = require('node:child_process');
 const { run, runOrThrow, say, which } = require('./process');
 
-// `command`: where it is on the PATH the package is not asked for, whoever installed it.
+// `command`: where it is on the PATH the package is not asked for, whoever installed it. `tests`: building
+// does without it.
 const kPackages = [
   { name: 'g++', command: ['c++', 'g++'], why: 'the C++20 compiler' },
   { name: 'cmake', command: 'cmake', why: 'the build (3.25 or newer)' },
@@ -25,12 +26,22 @@ const kPackages = [
   { name: 'libxxhash-dev', why: 'XXH3: hashes of ids, checksums of what is stored' },
   { name: 'libstb-dev', why: 'draws glyphs' },
   { name: 'fonts-dejavu-core', why: 'the font that pictures are labelled with' },
-  { name: 'libvulkan1', why: 'the Vulkan loader' },
-  { name: 'mesa-vulkan-drivers', why: 'a software Vulkan device, so that Vulkan is never untested' },
-  { name: 'vulkan-validationlayers', why: 'the validation run of the tests' },
-  { name: 'chromium', why: 'SwiftShader, a second software Vulkan driver, and WebGL to compare with, for the tests' },
-  { name: 'clang-format-14', command: 'clang-format-14', why: 'the format of C++ and CUDA sources, for lint' },
-  { name: 'libgtest-dev', why: 'the native tests' },
+  { name: 'libvulkan1', tests: true, why: 'the Vulkan loader' },
+  { name: 'mesa-vulkan-drivers', tests: true, why: 'a software Vulkan device, so that Vulkan is never untested' },
+  { name: 'vulkan-validationlayers', tests: true, why: 'the validation run of the tests' },
+  {
+    name: 'chromium',
+    tests: true,
+    why: 'SwiftShader, a second software Vulkan driver, WebGL to compare with, and a browser for the page',
+  },
+  {
+    name: 'clang-format-14',
+    command: 'clang-format-14',
+    tests: true,
+    why: 'the format of C++ and CUDA sources, for lint',
+  },
+  { name: 'libgtest-dev', tests: true, why: 'the native tests' },
+  { name: 'redis-server', command: 'redis-server', tests: true, why: 'kept results in a Redis, for the tests' },
 ];
 
 function compilerMajor() {
@@ -41,12 +52,12 @@ function compilerMajor() {
 }
 
 // Names of the packages that are wanted and not there, or null where there is no dpkg.
-function missing() {
+function missing(buildOnly) {
   const dpkg = which('dpkg-query');
   if (!dpkg) return null;
   const major = compilerMajor() ?? '12';
   const wanted = kPackages
-    .filter((entry) => !entry.command || !which(entry.command))
+    .filter((entry) => !(buildOnly && entry.tests) && (!entry.command || !which(entry.command)))
     .map((entry) => entry.name.replace('gfortran-12', `gfortran-${major}`));
   const query = spawnSync(dpkg, ['-W', '-f', '${Package} ${db:Status-Status}\n', ...wanted], { encoding: 'utf8' });
   if (query.error) return null;
@@ -83,9 +94,9 @@ async function install(names, log) {
   await runOrThrow(apt, ['install', '-y', '-qq', '--no-install-recommends', ...lock, ...names], { env, log });
 }
 
-// Makes sure that everything is there, or throws with what to do about it.
-async function ensure(log) {
-  const names = missing();
+// Makes sure that everything is there, or what a build needs alone; throws with what to do about it.
+async function ensure(log, { buildOnly = false } = {}) {
+  const names = missing(buildOnly);
   if (names === null) {
     const tools = kPackages.filter((entry) => entry.command && !which(entry.command));
     if (tools.length) {
@@ -100,7 +111,7 @@ async function ensure(log) {
   }
   if (!names.length) return;
   await install(names, log);
-  const still = missing();
+  const still = missing(buildOnly);
   if (still.length)
     throw new Error(`apt-get reported success, but these packages are still missing: ${still.join(' ')}`);
 }

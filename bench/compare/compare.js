@@ -7,16 +7,23 @@ const { median, round, sleep } = require('../stats');
 const { workloads, disagreement } = require('./workloads');
 
 const ours = (column) => column.startsWith('switchyard');
+const kSameDriver = "switchyard vulkan:0 on webgpu's driver";
+// How far ahead of webgpu these are to be on one driver.
+const kAheadOfWebgpu = { 'linear-plain': 2, 'top10-64': 1.5 };
+const nameOnOneDriver = (workload) => `ahead of webgpu on one driver: ${workload}`;
 
 // Opens every library in a process of its own; one that cannot be opened is reported, not fatal.
 async function openAll({ devices, others, webgpuEnv }) {
   const wanted = devices.map((device) => ({ column: `switchyard ${device}`, library: 'switchyard', device }));
+  // Where webgpu has a Vulkan driver of its own, we run on that one, too: two drivers can't be compared.
+  if (others && Object.keys(webgpuEnv).length && devices.includes('vulkan:0'))
+    wanted.push({ column: kSameDriver, library: 'switchyard', device: 'vulkan:0', env: webgpuEnv });
   if (others)
     wanted.push(...['onnxruntime', 'webgpu', 'tfjs', 'other'].map((library) => ({ column: library, library })));
   const libraries = [];
-  for (const { column, library, device = '' } of wanted) {
+  for (const { column, library, device = '', env } of wanted) {
     const peer = new Peer(path.join(__dirname, 'child.js'), [library, device], {
-      env: library === 'webgpu' ? webgpuEnv : {},
+      env: env ?? (library === 'webgpu' ? webgpuEnv : {}),
       execArgv: ['--expose-gc'],
     });
     const entry = { column, peer, describe: '', notes: {}, problem: null, blocking: null };
@@ -155,7 +162,12 @@ function judge(judged, libraries) {
 
 // The workloads whose figure or name `chosen` accepts.
 const chooseWorkloads = (chosen) =>
-  workloads.filter((it) => chosen(`ahead: ${it.name}`) || (it.inFlight && chosen(`ahead: ${it.name}-in-flight`)));
+  workloads.filter(
+    (it) =>
+      chosen(`ahead: ${it.name}`) ||
+      chosen(nameOnOneDriver(it.name)) ||
+      (it.inFlight && chosen(`ahead: ${it.name}-in-flight`)),
+  );
 
 // options: { devices, others, quick, webgpuEnv, chosen: workloads, say }. Resolves to { rows, figures, libraries }.
 async function compare(options) {
@@ -187,14 +199,23 @@ async function compare(options) {
   for (const it of rows) judge(it, libraries);
   return {
     rows,
-    figures: options.others ? rows.filter((it) => !/-(uploaded|cosine)$/.test(it.workload)).map(figure) : [],
+    figures: options.others
+      ? [
+          ...rows.filter((it) => !/-(uploaded|cosine)$/.test(it.workload)).map(figure),
+          ...rows.flatMap((it) => onOneDriver(it, libraries)),
+        ]
+      : [],
     libraries: libraries.map(describe),
   };
 }
 
 // One figure a row: the best of our devices against the best of the others.
 function figure({ title, workload, unit, columns, best, ahead, tiny }) {
-  const [column, verdict] = Object.entries(ahead).sort(([, a], [, b]) => b.ratio - a.ratio)[0] ?? [];
+  // The driver that was fetched for webgpu is nobody's: on it we are measured against webgpu alone.
+  const [column, verdict] =
+    Object.entries(ahead)
+      .filter(([name]) => name !== kSameDriver)
+      .sort(([, a], [, b]) => b.ratio - a.ratio)[0] ?? [];
   if (!column)
     return {
       name: `ahead: ${workload}`,
@@ -213,6 +234,23 @@ function figure({ title, workload, unit, columns, best, ahead, tiny }) {
     detail:
       `${title}: ${column} ${round(columns[column].value)} ${unit}, ${best.column} ${round(best.value)} ${unit}` +
       `${tiny ? ' (of those that do not block the event loop)' : ''}`,
+  };
+}
+
+// A row's software Vulkan against webgpu's, where both ran on one driver; what each says of its own stands in `detail`.
+function onOneDriver({ title, workload, unit, columns }, libraries) {
+  const us = columns[kSameDriver]?.value,
+    webgpu = columns.webgpu?.value,
+    least = kAheadOfWebgpu[workload];
+  if (!us || !webgpu || unit !== 'ms') return [];
+  const of = (column) => libraries.find((it) => it.column === column).describe;
+  return {
+    name: nameOnOneDriver(workload),
+    value: round(webgpu / us),
+    unit: 'times',
+    target: least ? `>= ${least}` : null,
+    met: least ? webgpu / us >= least : null,
+    detail: `${title}: ${round(us)} ms by ${of(kSameDriver)}, ${round(webgpu)} ms by ${of('webgpu')}`,
   };
 }
 

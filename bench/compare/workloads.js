@@ -72,11 +72,12 @@ const workloads = [
     blocking: size === 1024,
     data: (w) => ({ a: uniform(w.size ** 2, 4), b: uniform(w.size ** 2, 5) }),
   })),
-  // The layers of a model. int8 is rounded otherwise by each library: by rows here, by tensors in onnxruntime.
+  // The layers of a model. int8 is rounded otherwise by each library: by rows of 8 bits here, by tensors in
+  // onnxruntime, weights to 7; the outputs have a standard deviation of 6.5.
   ...[
     { name: 'linear', title: 'bias and gelu' },
     { name: 'linear-bfloat16', title: 'bias and gelu, bfloat16', words: 'bfloat16', tolerance: 0.2 },
-    { name: 'linear-int8', title: 'int8 by int8, bias', words: 'int8', tolerance: 0.3 },
+    { name: 'linear-int8', title: 'int8 by int8, bias', words: 'int8', tolerance: 0.6 },
     { name: 'linear-plain', title: 'nothing else', n: 1024 },
   ].map(({ name, title, words = 'float32', n = 4096, tolerance = 1e-3 }) => ({
     name,

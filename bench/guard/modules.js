@@ -1,5 +1,6 @@
 // The parts of switchyard that the guard drives, in one place: what moves or is renamed is followed here.
 'use strict';
+const fs = require('node:fs');
 const path = require('node:path');
 
 /**
@@ -19,6 +20,8 @@ module.exports = function modules(tree) {
   const { MetricsBlock } = load('metrics');
   const { readConfig } = load('config');
   const { protocol } = load('cluster/wire');
+  // Checkouts of before have none.
+  const { Degradation } = fs.existsSync(path.join(tree, 'lib', 'operations')) ? load('operations') : {};
   return {
     createContext,
     GPUContext,
@@ -38,5 +41,6 @@ module.exports = function modules(tree) {
     MetricsBlock,
     readConfig,
     protocol,
+    Degradation,
   };
 };

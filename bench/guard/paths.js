@@ -143,13 +143,14 @@ function queueAndSchedule({ requester, JobQueue, chooseContext, joinLimit, compa
 
 // A coordinator of one worker with one context, whose channels are only looked into.
 function coordinatorOfOne(parts) {
-  const { Coordinator, Member, ContextView, Speeds, MetricsBlock, readConfig, protocol } = parts;
-  const quiet = { debug() {}, info() {}, warn() {}, error() {}, isLevelEnabled: () => false };
-  const speeds = new Speeds();
-  const all = [];
   const refuse = () => {
     throw new Error('the coordinator met what the guard has no job for');
   };
+  const { Coordinator, Member, ContextView, Speeds, MetricsBlock, readConfig, protocol, Degradation } = parts;
+  const degradation = Degradation && new Degradation(Infinity, () => 0, refuse);
+  const quiet = { debug() {}, info() {}, warn() {}, error() {}, isLevelEnabled: () => false };
+  const speeds = new Speeds();
+  const all = [];
   const coordinator = new Coordinator({
     config: readConfig({}, {}),
     log: quiet,
@@ -161,6 +162,7 @@ function coordinatorOfOne(parts) {
     onStuck: refuse,
     onContextLost: refuse,
     onStopped: refuse,
+    degradation: () => degradation,
     emit() {},
   });
   const member = new Member({ slot: 1, workerId: 1, pid: 1, inProcess: false, maxConcurrent: 4 });
@@ -331,7 +333,7 @@ module.exports = [
   },
   {
     name: 'manager-cached',
-    what: 'the same with `cache: true`, which takes a digest',
+    what: 'the same with `cache: true`, which takes a digest and finds a result that is kept',
     times: 400,
     setUp: async (parts, { pause }) => {
       const manager = await standalone(parts);

@@ -7,7 +7,7 @@ const path = require('node:path');
 const { installLibraries } = require('../install');
 const { machine } = require('../machine');
 
-const kParts = ['index', 'store', 'embeddings', 'open', 'words', 'snapshot', 'near-duplicates'];
+const kParts = ['index', 'shared-index', 'store', 'embeddings', 'open', 'words', 'snapshot', 'near-duplicates'];
 const usage = `usage: npm run bench:memory -- [--json] [--quick] [--no-others] [part...]
   --json       print JSON
   --quick      short measurements, to see that everything works

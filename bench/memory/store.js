@@ -44,6 +44,23 @@ function bareLoop(folder, calls, isAllocated) {
   return calls / took;
 }
 
+/** What the disk takes at most, in calls' bytes a second: 64 MB in one write and one wait each time. */
+function diskRate(folder, rounds) {
+  const file = fs.openSync(path.join(folder, 'bare'), 'w');
+  const block = Buffer.alloc(64 << 20, vectors);
+  const write = (at) => {
+    fs.writeSync(file, block, 0, block.length, at);
+    fs.fdatasyncSync(file);
+  };
+  for (let i = 0; i < rounds; ++i) write(i * block.length);
+  const from = process.hrtime.bigint();
+  for (let i = 0; i < rounds; ++i) write(i * block.length);
+  const took = seconds(from);
+  fs.closeSync(file);
+  fs.unlinkSync(path.join(folder, 'bare'));
+  return (rounds * block.length) / kCallBytes / took;
+}
+
 /** Calls a second of so many callers, each with one call under way. */
 async function callers(count, calls, call) {
   let left = calls;
@@ -59,13 +76,14 @@ async function callers(count, calls, call) {
 async function writing(folder) {
   const rounds = options.quick ? 2 : 5,
     calls = options.quick ? 40 : 200;
-  const rates = { bare: [], allocated: [], one: [], many: [], smallOne: [], smallMany: [], notDurable: [] };
+  const rates = { bare: [], allocated: [], disk: [], one: [], many: [], smallOne: [], smallMany: [], notDurable: [] };
   for (let round = 0; round < rounds; ++round) {
     const store = await gpu.openStore(path.join(folder, `store-${round}`));
     const collection = await collectionOf(store, 'vectors');
     await collection.append([vectors]);
     rates.bare.push(bareLoop(folder, calls, false));
     rates.allocated.push(bareLoop(folder, calls, true));
+    rates.disk.push(diskRate(folder, options.quick ? 1 : 3));
     rates.one.push(await callers(1, calls, () => collection.append([vectors])));
     rates.many.push(await callers(64, calls * 4, () => collection.append([vectors])));
     const small = Buffer.alloc(1000, 1);
@@ -82,6 +100,8 @@ async function writing(folder) {
     oneCallerToBare: rate('one') / rate('bare'),
     oneCallerToAllocated: rate('one') / rate('allocated'),
     manyCallersToOne: rate('many') / rate('one'),
+    diskToOneCaller: rate('disk') / rate('one'), // no number of callers can have more
+    manyCallersToDisk: rate('many') / rate('disk'),
     smallManyCallersToOne: rate('smallMany') / rate('smallOne'),
     notDurableVectorsPerSecond: rate('notDurable') * kRows,
     notDurableToBare: rate('notDurable') / rate('bare'),

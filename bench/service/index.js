@@ -8,6 +8,7 @@ const kFigures = {
   'binary frames': () => require('./figures/frames'),
   search: () => require('./figures/search'),
   'idle connections': () => require('./figures/idle'),
+  starts: () => require('./figures/starts'),
   'hostile clients': () => require('./figures/hostile'),
   fuzz: () => require('./figures/fuzz'),
 };

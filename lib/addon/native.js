@@ -30,7 +30,7 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(tensor: DeviceMemory|undefined, into: Memory[]|undefined) => void} read delivers an ArrayBuffer, or
  *   undefined
  * @property {(id: number) => void} close
- * @property {() => void} trim
+ * @property {(keepsPrograms?: boolean) => void} trim
  * @property {() => boolean} memoryUse
  * @property {() => void} programUse to the scratch array: programs, their bytes, hits, misses, ms of compiling
  * @property {() => import('../index').DeviceInfo} device
@@ -253,7 +253,8 @@ const { keepHeldMemory } = require('./transfers');
  * @property {new () => NativeTexts} TextBatch
  * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
  *   LoadedTokenizer
- * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
+ * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes, temperature }
+ *   or null
  */
 /** @typedef {NativeCalls & import('./store-calls').StoreCalls} Native */
 /** @typedef {{ readonly isWeightsHandle: never }} WeightsHandle the addon's object for an open safetensors file */

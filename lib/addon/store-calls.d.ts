@@ -23,6 +23,8 @@ export interface StoreCalls {
   deleteObject: (id: number, store: StoreHandle, key: string, durable: boolean) => void;
   /** Delivers { buffer, offset, bytes }, or undefined. */
   getObject: (id: number, store: StoreHandle, key: string) => void;
+  /** Delivers { sequence, isThere }, or undefined: nothing is known of that key. */
+  lastRecord: (id: number, store: StoreHandle, key: string) => void;
   listObjects: (id: number, store: StoreHandle, prefix: string, after: string, limit: number) => void;
   storeStats: (store: StoreHandle) => Omit<StoreStats, 'readOnly'>;
   verifyStore: (id: number, store: StoreHandle) => void;
@@ -33,6 +35,8 @@ export interface StoreCalls {
   closeStore: (id: number, store: StoreHandle) => void;
   /** Looks for objects whose time is over. */
   tendStore: (store: StoreHandle) => void;
+  /** Files of which a little is dead are written anew without that, soon. */
+  reclaimStore: (store: StoreHandle) => void;
   /** Delivers its number. */
   openCollection: (id: number, store: StoreHandle, name: string) => void;
   /** Delivers its sequence. */

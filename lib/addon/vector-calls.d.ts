@@ -68,8 +68,8 @@ export interface NativeVectorTable {
   /** Without the rows, which are to follow; throws what append() would. */
   packWrite(id: number, ids: Ids, vectors: Float32Array, metadata: Texts | undefined, replaces: boolean): ArrayBuffer;
   packRemoval(ids: Ids): ArrayBuffer;
-  /** Delivers the number of the last insertion; undefined of a removal. */
-  replay(id: number, bytes: Uint8Array): void;
+  /** Records, one behind the other; delivers of each the number of its last insertion, undefined of a removal. */
+  replay(id: number, records: Uint8Array[]): void;
   /** A bit a row. */
   aliveOf(snapshot: VectorSnapshot, place: number): ArrayBuffer;
   /** Delivers the segment's name. */

@@ -2,7 +2,7 @@
 'use strict';
 const { describe } = require('./describe');
 const { DeviceTensor, handleOf } = require('./device-tensor');
-const { digestOf, digestOfPart } = require('./digest');
+const { keyOf, digestOf, digestOfPart } = require('./digest');
 const { specs, kernelIndex, renderIndex, countedNames, encodeInto, callInto, encodeTensor } = require('./encode');
 const { setPrecision, leavePrecision } = require('./encode');
 const { estimate, costMs, lastCostMs, releaseMemory, releaseOutputs } = require('./estimate');
@@ -31,6 +31,7 @@ module.exports = {
   describe,
   DeviceTensor,
   handleOf,
+  keyOf,
   digestOf,
   digestOfPart,
   specs,

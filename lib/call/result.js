@@ -94,12 +94,14 @@ function resultOf(outputs, workloadId, contextId, contextType, deviceName, timin
  * @param {boolean} cached
  * @param {number} batchSize
  * @param {number} attempts
+ * @param {number} cost
  * @returns {GPUResult}
  */
-function inCluster(result, workerId, cached, batchSize, attempts) {
+function inCluster(result, workerId, cached, batchSize, attempts, cost) {
   const all = /** @type {GPUResult} */ (result);
   all.workerId = workerId;
   all.cached = cached;
+  all.cost = cost;
   all.batchSize = batchSize;
   all.attempts = attempts;
   return all;

@@ -28,7 +28,9 @@ async function clear({ json }) {
 function addCache(program) {
   const command = program
     .command('cache')
-    .description('answers of servers (--server), which are kept for an hour below CACHE_DIR (~/.cache/switchyard)')
+    .description(
+      'answers of servers (--server), which are kept for an hour in ANSWERS_DIR (~/.cache/switchyard/answers)',
+    )
     .exitOverride();
   command.command('list').description('what is kept').option('--json', 'print it as JSON').action(list);
   command.command('clear').description('remove all of it').option('--json', 'print it as JSON').action(clear);

@@ -15,6 +15,7 @@ const kCommands = {
   rerank: (program) => require('./rerank').addRerank(program),
   recall: (program) => require('./recall').addRecall(program),
   tokenize: (program) => require('./tokenize').addTokenize(program),
+  top: (program) => require('./top').addTop(program),
   cache: (program) => require('./cache').addCache(program),
   mcp: (program) => require('./mcp').addMcp(program),
   bench: (program) => require('./bench').addBench(program),
@@ -32,7 +33,7 @@ const asked = process.argv.slice(2).find((each) => !each.startsWith('-')) ?? '';
 for (const name of Object.hasOwn(kCommands, asked) ? [asked] : Object.keys(kCommands)) kCommands[name](program);
 
 // In these, what is refused is what was typed.
-const kTyped = new Set(['start', 'run', 'embed', 'rerank', 'recall', 'tokenize', 'cache', 'mcp']);
+const kTyped = new Set(['start', 'run', 'embed', 'rerank', 'recall', 'tokenize', 'top', 'cache', 'mcp']);
 const kWrongUsage = new Set(['ERR_INVALID_ARGUMENT', 'ERR_UNKNOWN_WORKLOAD']);
 
 program.parseAsync().catch((error) => {

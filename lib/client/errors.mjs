@@ -1,7 +1,10 @@
 // What a call ends with where it fails: an error with the server's code, or with one of the client's own.
 // Written by `npm run generate`.
 
-/** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
+/**
+ * What an answer says of a failure.
+ * @typedef {{ code?: unknown, message?: unknown, data?: { code?: string } & Record<string, unknown> }} Failure
+ */
 /** No answer came: the connection could not be opened, or has ended. */
 const kConnection = 'ERR_CONNECTION';
 /** What came is no answer. */
@@ -13,6 +16,11 @@ const kNotRun = new Set(['ERR_QUEUE_FULL', 'ERR_TOO_MANY_ANSWERS', 'ERR_TOO_MANY
 const kPassing = new Set([...kNotRun, kConnection, 'ERR_WORKER_LOST', 'ERR_DEVICE_LOST']);
 
 class RpcError extends Error {
+  /** What the server said it may be sent again after, ms. @type {number|undefined} */
+  retryAfter;
+  /** Whether any of it has left. @type {boolean|undefined} */
+  sent;
+
   /**
    * @param {string} code
    * @param {string} message
@@ -27,7 +35,7 @@ class RpcError extends Error {
 }
 
 /**
- * @param {Json} error of an answer
+ * @param {Failure} error of an answer
  * @returns {RpcError}
  */
 function asRpcError(error) {
@@ -37,12 +45,12 @@ function asRpcError(error) {
 }
 
 /**
- * @param {Json} error
+ * @param {unknown} error
  * @param {boolean} isSafe whether the call may run twice
  */
 function mayRetry(error, isSafe) {
   if (!(error instanceof RpcError) || !kPassing.has(error.code)) return false;
-  return isSafe || kNotRun.has(error.code) || /** @type {{ sent?: boolean }} */ (error).sent === false;
+  return isSafe || kNotRun.has(error.code) || error.sent === false;
 }
 
 /**

@@ -2,9 +2,9 @@
 // docs/http.md has the layout.
 // Written by `npm run generate`.
 
-/** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
 /** @typedef {Float32Array|Int32Array|Uint32Array|Int8Array|Uint8Array|Uint16Array} Numbers */
 /** @typedef {{ data: Numbers, shape: number[], dtype: string }} Tensor */
+/** @typedef {Record<string, unknown>} Fields */
 
 const kMagic = [83, 87, 89, 68]; // 'SWYD'
 const kVersion = 1;
@@ -12,7 +12,10 @@ const kPrefix = 12;
 const kAlign = 8;
 const kMostDepth = 64;
 
-/** @type {Record<string, new (buffer: ArrayBuffer, offset: number, length: number) => Numbers>} */
+/**
+ * @type {Record<string, (new (buffer: ArrayBuffer, offset: number, length: number) => Numbers)
+ *   & { BYTES_PER_ELEMENT: number }>}
+ */
 const kArrays = {
   float32: Float32Array,
   float16: Uint16Array,
@@ -36,22 +39,25 @@ function aligned(bytes) {
   return Math.ceil(bytes / kAlign) * kAlign;
 }
 
-/** @param {Json} value */
+/**
+ * @param {unknown} value
+ * @returns {value is Numbers}
+ */
 function isView(value) {
   return ArrayBuffer.isView(value) && !(value instanceof DataView);
 }
 
 /**
- * @param {Json} value
+ * @param {object} value
  * @returns {Tensor|undefined} undefined: it is none
  */
 function asTensor(value) {
-  const isBare = isView(value);
-  if (!isBare && !isView(value?.data)) return undefined;
-  const { data, shape, dtype } = isBare ? { data: value, shape: undefined, dtype: undefined } : value;
-  const found = dtype ?? kOwnTypes[data.constructor.name] ?? (data instanceof Uint8Array ? 'uint8' : undefined);
-  if (kArrays[found] === undefined || kArrays[found].name !== arrayName(data))
-    throw new TypeError(`a tensor has a ${data.constructor.name}, but its dtype is ${found ?? 'missing'}`);
+  /** @type {{ data?: unknown, shape?: number[], dtype?: string }} */
+  const { data, shape, dtype } = isView(value) ? { data: value } : value;
+  if (!isView(data)) return undefined;
+  const found = dtype ?? kOwnTypes[data.constructor.name] ?? (data instanceof Uint8Array ? 'uint8' : '');
+  if (kArrays[found]?.name !== arrayName(data))
+    throw new TypeError(`a tensor has a ${data.constructor.name}, but its dtype is ${found || 'missing'}`);
   return { data, shape: shape ?? [data.length], dtype: found };
 }
 
@@ -64,10 +70,10 @@ function arrayName(data) {
 }
 
 /**
- * @param {Json} value
+ * @param {unknown} value
  * @param {(tensor: Tensor) => object} place
  * @param {number} [depth]
- * @returns {Json} a copy in which tensors are what `place` says of them
+ * @returns {unknown} a copy in which tensors are what `place` says of them
  */
 function replaceTensors(value, place, depth = 0) {
   if (value === null || typeof value !== 'object') return value;
@@ -109,30 +115,85 @@ function encodeFrame(message) {
 }
 
 /**
- * @param {Json} value
- * @param {ArrayBuffer} buffer
- * @param {number} start of the tensors
- * @returns {Json} with tensors that view the frame's memory
+ * Puts tensors where a message says that there are some.
+ * @param {unknown} value
+ * @param {(written: Fields) => Tensor|undefined} read undefined: it is none
+ * @returns {unknown} the value, changed
  */
-function placeTensors(value, buffer, start) {
+function placeTensors(value, read) {
   if (value === null || typeof value !== 'object') return value;
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length && typeof value[i] === 'object'; ++i)
-      value[i] = placeTensors(value[i], buffer, start);
+    for (let i = 0; i < value.length && typeof value[i] === 'object'; ++i) value[i] = placeTensors(value[i], read);
     return value;
   }
-  const { shape, dtype, offset, ...rest } = value;
-  if (Array.isArray(shape) && typeof offset === 'number' && kArrays[dtype] && Object.keys(rest).length === 0) {
-    const length = shape.reduce((product, extent) => product * extent, 1);
-    return { data: new kArrays[dtype](buffer, start + offset, length), shape, dtype };
+  const fields = /** @type {Fields} */ (value);
+  const tensor = Array.isArray(fields.shape) && kArrays[String(fields.dtype)] ? read(fields) : undefined;
+  if (tensor) return tensor;
+  for (const [name, each] of Object.entries(fields)) fields[name] = placeTensors(each, read);
+  return fields;
+}
+
+/**
+ * A tensor that lies behind the header.
+ * @param {Fields} written
+ * @param {ArrayBuffer} buffer
+ * @param {number} start of the tensors
+ * @returns {Tensor|undefined} that views the frame's memory; undefined: it is none
+ */
+function placedTensor({ shape, dtype, offset, ...rest }, buffer, start) {
+  if (typeof offset !== 'number' || Object.keys(rest).length > 0) return undefined;
+  const extents = /** @type {number[]} */ (shape);
+  const length = extents.reduce((product, extent) => product * extent, 1);
+  return { data: new kArrays[String(dtype)](buffer, start + offset, length), shape: extents, dtype: String(dtype) };
+}
+
+const scratch = new DataView(new ArrayBuffer(4));
+
+/** @param {unknown} value @returns {number} the bits of a float32 */
+function floatBits(value) {
+  scratch.setFloat32(0, Number(value));
+  return scratch.getUint32(0);
+}
+
+/** @param {unknown} value that a bfloat16 can hold @returns {number} its bits */
+function brainBits(value) {
+  return floatBits(value) >>> 16;
+}
+
+/** @param {unknown} value that a float16 can hold @returns {number} its bits */
+function halfBits(value) {
+  const bits = floatBits(value);
+  const sign = (bits >>> 16) & 0x8000;
+  const exponent = ((bits >>> 23) & 0xff) - 127 + 15;
+  const fraction = bits & 0x7fffff;
+  if (exponent === 0xff - 127 + 15) return sign | 0x7c00 | (fraction ? 0x200 : 0);
+  if (exponent > 0) return sign | (exponent << 10) | (fraction >>> 13);
+  return exponent < -10 ? sign : sign | ((fraction | 0x800000) >>> (14 - exponent));
+}
+
+/**
+ * A tensor that is written out, in numbers or base64: what no frame has room for comes so.
+ * @param {Fields} written
+ * @returns {Tensor|undefined} undefined: it is none
+ */
+function writtenTensor({ data, shape, dtype, encoding, ...rest }) {
+  if (Object.keys(rest).length > 0) return undefined;
+  const given = { shape: /** @type {number[]} */ (shape), dtype: String(dtype) };
+  const array = kArrays[given.dtype];
+  if (encoding === 'base64' && typeof data === 'string') {
+    const { buffer } = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
+    return { data: new array(buffer, 0, buffer.byteLength / array.BYTES_PER_ELEMENT), ...given };
   }
-  for (const [name, each] of Object.entries(value)) value[name] = placeTensors(each, buffer, start);
-  return value;
+  if (encoding !== undefined || !Array.isArray(data)) return undefined;
+  const numbers = given.dtype.endsWith('float16') ? data.map(given.dtype === 'float16' ? halfBits : brainBits) : data;
+  const made = new array(new ArrayBuffer(numbers.length * array.BYTES_PER_ELEMENT), 0, numbers.length);
+  made.set(numbers);
+  return { data: made, ...given };
 }
 
 /**
  * @param {ArrayBuffer} buffer
- * @returns {Json} the message, with its tensors
+ * @returns {unknown} the message, with its tensors
  * @throws {Error} it is no frame, or its header lies
  */
 function decodeFrame(buffer) {
@@ -146,7 +207,17 @@ function decodeFrame(buffer) {
   const header = JSON.parse(
     new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(kPrefix, kPrefix + length)),
   );
-  return placeTensors(header, buffer, aligned(kPrefix + length));
+  const start = aligned(kPrefix + length);
+  return placeTensors(header, (written) => placedTensor(written, buffer, start));
 }
 
-export { encodeFrame, decodeFrame };
+/**
+ * @param {string} text
+ * @returns {unknown} the message, with its tensors
+ * @throws {Error} it is no JSON
+ */
+function decodeText(text) {
+  return placeTensors(JSON.parse(text), writtenTensor);
+}
+
+export { encodeFrame, decodeFrame, decodeText };

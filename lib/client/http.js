@@ -1,9 +1,9 @@
 // Calls over HTTP, each a request of its own.
 'use strict';
 const { RpcError, asRpcError, canceled, kConnection, kProtocol } = require('./errors');
-const { decodeFrame, encodeFrame } = require('./frame');
+const { decodeFrame, decodeText, encodeFrame } = require('./frame');
 
-/** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
+/** @typedef {import('./errors.js').Failure} Failure */
 const kType = 'application/octet-stream';
 const kPassing = new Set([429, 502, 503, 504]);
 
@@ -23,9 +23,9 @@ class HttpDoor {
 
   /**
    * @param {string} method
-   * @param {Json} params
+   * @param {object} params
    * @param {{ signal?: AbortSignal, meta: object }} options
-   * @returns {Promise<Json>}
+   * @returns {Promise<unknown>}
    */
   async call(method, params, { signal, meta }) {
     if (this.#closing.signal.aborted) throw new RpcError('ERR_CLOSED', 'this client is closed');
@@ -63,10 +63,11 @@ class HttpDoor {
    */
   #resultOf({ status, headers }, bytes) {
     const isFrame = headers.get('content-type')?.startsWith(kType);
-    /** @type {Json} */
+    /** @type {{ error?: Failure, result?: unknown }|null} */
     let message;
     try {
-      message = isFrame ? decodeFrame(bytes) : JSON.parse(new TextDecoder().decode(bytes));
+      const decoded = isFrame ? decodeFrame(bytes) : decodeText(new TextDecoder().decode(bytes));
+      message = /** @type {typeof message} */ (decoded);
     } catch (error) {
       const code = kPassing.has(status) ? kConnection : kProtocol;
       throw new RpcError(code, `${this.#url} answered with status ${status} and no message: ${error.message}`, {
@@ -77,7 +78,7 @@ class HttpDoor {
     // The doors of HTTP refuse in their own form: the code is a name.
     if (typeof error?.code === 'string') {
       const { code, message: text, ...details } = error;
-      throw new RpcError(code, text, { ...details, status });
+      throw new RpcError(code, String(text), { ...details, status });
     }
     if (error) throw asRpcError(error);
     if (status !== 200 || result === undefined)

@@ -28,6 +28,8 @@ export interface CallOptions {
   onProgress?: (progress: Progress) => void;
   /** The same key again is the same call: so one that changes something may be sent again, too. */
   idempotencyKey?: string;
+  /** The trace that it is a part of, as W3C's header of that name has it. */
+  traceparent?: string;
 }
 
 /** How a client is made. */
@@ -68,7 +70,7 @@ export class RpcError extends Error {
 
 /** A message with tensors anywhere in it as a binary frame, and back: as docs/http.md has it. */
 export function encodeFrame(message: object): Uint8Array<ArrayBuffer>;
-export function decodeFrame(frame: ArrayBuffer): ReturnType<typeof JSON.parse>;
+export function decodeFrame(frame: ArrayBuffer): unknown;
 
 export interface Client extends Methods {}
 
@@ -84,7 +86,8 @@ export interface Client extends Methods {}
 export class Client {
   constructor(url: string | URL, options?: ClientOptions);
   /** Calls a method by its name. */
-  call(method: string, params?: object, options?: CallOptions): Promise<ReturnType<typeof JSON.parse>>;
+  call<Name extends keyof Methods>(method: Name, ...given: Parameters<Methods[Name]>): ReturnType<Methods[Name]>;
+  call(method: string, params?: object, options?: CallOptions): Promise<unknown>;
   /** Ends the connection; calls that are under way fail. Idempotent. */
   close(): Promise<void>;
 }

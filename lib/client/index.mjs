@@ -8,17 +8,18 @@ import { HttpDoor } from './http.mjs';
 import { kMethods } from './methods.mjs';
 import { SocketDoor } from './socket.mjs';
 
-/** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
+/** @typedef {import('./index.js').ClientOptions} Options */
+/** @typedef {import('./index.js').CallOptions} CallOptions */
 const kRetries = 5;
 const kBackoff = { first: 100, most: 10_000 };
 
 /**
- * @param {Json} options
+ * @param {Options} options
  * @param {URL} url
  */
 function doorOf(options, url) {
   if (url.protocol === 'ws:' || url.protocol === 'wss:') {
-    const Socket = options.WebSocket ?? globalThis.WebSocket;
+    const Socket = /** @type {typeof WebSocket|undefined} */ (options.WebSocket ?? globalThis.WebSocket);
     if (!Socket)
       throw new TypeError(
         'this runtime has no WebSocket: give one, { WebSocket: require("ws") }, or take an http:// URL',
@@ -39,7 +40,7 @@ class Client {
 
   /**
    * @param {string|URL} url ws://localhost:3001, or http://localhost:3000
-   * @param {Json} [options]
+   * @param {Options} [options]
    */
   constructor(url, options = {}) {
     const { retries = kRetries, backoff = {}, timeout } = options;
@@ -51,16 +52,19 @@ class Client {
 
   /**
    * @param {string} method
-   * @param {Json} [params]
-   * @param {Json} [options] signal, timeout, onProgress, idempotencyKey
-   * @returns {Promise<Json>}
+   * @param {object} [params]
+   * @param {CallOptions} [options]
+   * @returns {Promise<unknown>}
    */
   async call(method, params = {}, options = {}) {
-    const { timeout = this.#timeout, onProgress, idempotencyKey } = options;
+    const { timeout = this.#timeout, onProgress, idempotencyKey, traceparent } = options;
     const limit = timeout === undefined ? undefined : AbortSignal.timeout(timeout);
     const signal = limit && options.signal ? AbortSignal.any([limit, options.signal]) : (limit ?? options.signal);
     const isSafe = kMethods[method] === true || idempotencyKey !== undefined;
-    const meta = idempotencyKey === undefined ? {} : { idempotencyKey };
+    const meta = {
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      ...(traceparent === undefined ? {} : { traceparent }),
+    };
     for (let tries = 0; ; ++tries) {
       try {
         return await this.#door.call(method, params, { signal, onProgress, meta });
@@ -85,7 +89,7 @@ for (const name of Object.keys(kMethods))
   Object.defineProperty(Client.prototype, name, {
     configurable: true,
     writable: true,
-    /** @type {(this: Client, params: Json, options: Json) => Promise<Json>} */
+    /** @type {(this: Client, params?: object, options?: CallOptions) => Promise<unknown>} */
     value(params, options) {
       return this.call(name, params, options);
     },

@@ -91,6 +91,8 @@ export interface Methods {
       promptName?: string;
       /** of the embeddings */
       dtype?: 'float32' | 'float16' | 'bfloat16';
+      /** a layer of the model, whose weights of attention come, too */
+      returnAttention?: number;
       job?: {
         /** higher goes first */
         priority?: number;
@@ -117,6 +119,16 @@ export interface Methods {
     truncated: boolean[];
     /** name, digest, dimensions, maxLength */
     model: Record<string, unknown>;
+    /** of each text, with returnAttention */
+    attention?: {
+      /** its tokens */
+      labels: string[];
+      /**
+       * [heads, t, t]. A tensor: numbers, nested or flat; { data, shape, dtype } with numbers or
+       * base64 as data; in a binary frame { shape, dtype, offset }.
+       */
+      weights: Tensor;
+    }[];
     /** milliseconds */
     timings: Record<string, unknown>;
   }>;
@@ -535,6 +547,21 @@ export interface Methods {
   /** How the cluster is: ok, degraded or down, with its contexts and its queue. */
   health(params?: {}, options?: CallOptions): Promise<Record<string, unknown>>;
   /**
+   * The models that clients may name, and the memories and indexes that are kept, with their
+   * sizes as far as they are open.
+   */
+  listKept(
+    params?: {},
+    options?: CallOptions,
+  ): Promise<{
+    /** each */
+    models: Record<string, unknown>[];
+    /** each */
+    memories: Record<string, unknown>[];
+    /** each */
+    indexes: Record<string, unknown>[];
+  }>;
+  /**
    * Gives unused memory back, in every process of the cluster: what helps where memory was
    * short.
    */
@@ -546,13 +573,14 @@ export interface Methods {
     done: boolean;
   }>;
   /**
-   * Sends events of the cluster, and its metrics every so often, as notifications `event` on
-   * this connection, until it is canceled or the connection ends. What a client does not read
-   * in time is left out, and counted.
+   * Sends events of the cluster as notifications `event` on this connection, and every so
+   * often what getMetrics, health and listKept answer and what contexts there are, until it is
+   * canceled or the connection ends. What a client does not read in time is left out, and
+   * counted.
    */
   subscribe(
     params?: {
-      /** which; metrics: the figures of getMetrics */
+      /** which; metrics, contexts, health, kept: now and every so often */
       events?: (
         | 'context-switch'
         | 'workload-completed'
@@ -565,9 +593,15 @@ export interface Methods {
         | 'memory-pressure'
         | 'tensor-published'
         | 'queue-full'
+        | 'alert'
+        | 'budget'
+        | 'degradation'
         | 'metrics'
+        | 'contexts'
+        | 'health'
+        | 'kept'
       )[];
-      /** milliseconds between two notifications of metrics */
+      /** milliseconds between two notifications of metrics and the like */
       interval?: number;
       /** a subscription that is to end */
       cancel?: string;

@@ -24,6 +24,7 @@ const kMethods = {
   listDevices: true,
   getMetrics: true,
   health: true,
+  listKept: true,
   cleanup: true,
   subscribe: false,
 };

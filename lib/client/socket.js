@@ -1,13 +1,33 @@
 // Calls over one WebSocket, which is opened when it is needed, and again when it has ended.
 'use strict';
 const { RpcError, asRpcError, canceled, kConnection, kProtocol } = require('./errors');
-const { decodeFrame, encodeFrame } = require('./frame');
+const { decodeFrame, decodeText, encodeFrame } = require('./frame');
 
-/** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
+/** @typedef {import('./index.js').ClientOptions} ClientOptions */
+/** @typedef {import('./index.js').CallOptions} CallOptions */
 /**
- * @typedef {{ resolve: (result: Json) => void, reject: (error: Error) => void, onProgress?: (progress: Json) => void }}
- *   Waiting
+ * @typedef {{ resolve: (result: unknown) => void, reject: (error: Error) => void, onProgress?:
+ *   CallOptions['onProgress'] }} Waiting
  */
+/**
+ * What a server sends: an answer, or a notification.
+ * @typedef {object} Message
+ * @property {number|null} [id]
+ * @property {string} [method]
+ * @property {{ token?: number }} [params]
+ * @property {unknown} [result]
+ * @property {import('./errors.js').Failure} [error]
+ */
+
+/**
+ * @param {string} token
+ * @returns {string} a subprotocol, which may have no others than these characters: a token with others is encoded
+ */
+function bearerOf(token) {
+  if (/^[\w!#$%&'*+.^`|~-]+$/.test(token)) return `switchyard.bearer.${token}`;
+  const encoded = btoa(token).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  return `switchyard.bearer64.${encoded}`;
+}
 
 class SocketDoor {
   #url;
@@ -21,8 +41,8 @@ class SocketDoor {
 
   /**
    * @param {string} url
-   * @param {{ token?: string, WebSocket: typeof WebSocket, onEvent?: (event: Json) => void,
-   *   onState?: (state: string) => void }} options
+   * @param {{ token?: string, WebSocket: typeof WebSocket, onEvent?: ClientOptions['onEvent'],
+   *   onState?: ClientOptions['onState'] }} options
    */
   constructor(url, options) {
     this.#url = url;
@@ -34,7 +54,7 @@ class SocketDoor {
     this.#opened ??= new Promise((resolve, reject) => {
       const { WebSocket: Socket, token, onState } = this.#options;
       // A page can send no header with a WebSocket: the token goes as a subprotocol, which is never answered.
-      const protocols = ['switchyard', ...(token === undefined ? [] : [`switchyard.bearer.${token}`])];
+      const protocols = ['switchyard', ...(token === undefined ? [] : [bearerOf(token)])];
       const socket = new Socket(this.#url, protocols);
       socket.binaryType = 'arraybuffer';
       socket.onopen = () => {
@@ -66,11 +86,12 @@ class SocketDoor {
    * @param {string|ArrayBuffer} data
    */
   #take(socket, data) {
-    /** @type {Json} */
+    /** @type {Message} */
     let message;
     try {
-      message = typeof data === 'string' ? JSON.parse(data) : decodeFrame(data);
-      if (message === null || typeof message !== 'object') throw new Error('it is no object');
+      const decoded = typeof data === 'string' ? decodeText(data) : decodeFrame(data);
+      if (decoded === null || typeof decoded !== 'object') throw new Error('it is no object');
+      message = decoded;
     } catch (error) {
       this.#fail(new RpcError(kProtocol, `${this.#url} sent what is no message: ${error.message}`));
       socket.close();
@@ -79,14 +100,14 @@ class SocketDoor {
     const { id, method, params, result, error } = message;
     if (method === '$/progress') {
       const { token, ...progress } = params ?? {};
-      this.#waiting.get(token)?.onProgress?.(progress);
+      this.#waiting.get(Number(token))?.onProgress?.(/** @type {import('./index.js').Progress} */ (progress));
     } else if (method !== undefined) {
-      this.#options.onEvent?.(params);
+      this.#options.onEvent?.(/** @type {{ subscription: string }} */ (params ?? {}));
     } else if (id === null && error) {
       this.#fail(asRpcError(error)); // it could not read what we sent
     } else {
-      const waiting = this.#waiting.get(id);
-      this.#waiting.delete(id);
+      const waiting = this.#waiting.get(Number(id));
+      this.#waiting.delete(Number(id));
       if (error) waiting?.reject(asRpcError(error));
       else waiting?.resolve(result);
     }
@@ -94,9 +115,9 @@ class SocketDoor {
 
   /**
    * @param {string} method
-   * @param {Json} params
-   * @param {{ signal?: AbortSignal, onProgress?: (progress: Json) => void, meta: object }} options
-   * @returns {Promise<Json>}
+   * @param {object} params
+   * @param {{ signal?: AbortSignal, onProgress?: CallOptions['onProgress'], meta: object }} options
+   * @returns {Promise<unknown>}
    */
   async call(method, params, { signal, onProgress, meta }) {
     if (this.#isClosed) throw new RpcError('ERR_CLOSED', 'this client is closed');
@@ -114,11 +135,18 @@ class SocketDoor {
           socket.send(JSON.stringify({ jsonrpc: '2.0', method: '$/cancelRequest', params: { id } }));
         reject(canceled(signal));
       };
-      const done = (/** @type {(value: Json) => void} */ settle) => (/** @type {Json} */ value) => {
-        signal?.removeEventListener('abort', onAbort);
-        settle(value);
-      };
-      this.#waiting.set(id, { resolve: done(resolve), reject: done(reject), onProgress });
+      const done = () => signal?.removeEventListener('abort', onAbort);
+      this.#waiting.set(id, {
+        resolve: (result) => {
+          done();
+          resolve(result);
+        },
+        reject: (error) => {
+          done();
+          reject(error);
+        },
+        onProgress,
+      });
       signal?.addEventListener('abort', onAbort, { once: true });
       if (socket.readyState === 1) socket.send(frame);
       else this.#fail(new RpcError(kConnection, `the connection to ${this.#url} has ended`));

@@ -15,6 +15,7 @@ const { Listened, loadModelOn, createIndexOn } = require('../core');
  * @property {import('../core/log').Logger} log
  * @property {import('./worker/shared-resources').SharedResources} resources
  * @property {number} workerId
+ * @property {import('./worker/kept-results').KeptResults} kept results of jobs with `cache: true`
  * @property {() => Promise<boolean>} isInCluster
  */
 

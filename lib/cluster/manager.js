@@ -6,7 +6,7 @@ const { ClusterProcess } = require('./process');
 const { obtainFrom, publicContext } = require('./worker');
 const { createSharedTensor, openSharedTensor, setPrecision, leavePrecision } = require('../call');
 const { Programs, RenderStream } = require('../program');
-const { ManagerMemory } = require('./manager-memory');
+const { askOf, knowInside, ManagerReports } = require('./manager-reports');
 const { makeOps } = require('./ops');
 const { readConfig, checkSameConfig } = require('../config');
 const { takeLogger, invalid, show, refuseUnknownKeys, tell } = require('../core');
@@ -19,7 +19,7 @@ const kUsesMs = 2000; // between two reports of the programs used
 /** @type {(manager: GPUClusterManager) => import('./manager-models').Inside} */
 let insideOf;
 
-class GPUClusterManager extends ManagerMemory {
+class GPUClusterManager extends ManagerReports {
   static {
     insideOf = (manager) => ({ ...manager.#process.inside, checkOpen: () => manager.#checkOpen() });
   }
@@ -47,6 +47,7 @@ class GPUClusterManager extends ManagerMemory {
       onEnded: () => this.#onEnded(),
     });
     this.#requester = this.#process.requester;
+    knowInside(this, { here: this.#process, checkOpen: () => this.#checkOpen() });
     setPrecision(this.#config.precision, this);
     /** The built-in workloads as functions: tensors in, tensor(s) out. */
     this.ops = makeOps((workload, jobOptions) => this.executeWorkload(workload, jobOptions));
@@ -237,7 +238,7 @@ class GPUClusterManager extends ManagerMemory {
    * @example for (const { id, type, state, reason } of await manager.jobs()) console.log(id, type, state, reason);
    */
   async jobs() {
-    return this.#ask({ what: 'jobs' });
+    return askOf(this, { what: 'jobs' });
   }
 
   /**
@@ -251,50 +252,7 @@ class GPUClusterManager extends ManagerMemory {
   async why(id) {
     if (typeof id !== 'string')
       throw invalid(`why: the id is ${show(id)}, but must be a string: a result's or an error's workloadId`, 'id');
-    return this.#ask({ what: 'why', id });
-  }
-
-  /**
-   * The most used figures: docs/metrics.md.
-   * @returns {Promise<import('../index').GPUClusterMetrics>}
-   * @throws {GPUError} (rejects with) ERR_CLOSED: the manager or its cluster is closed
-   * @example const { performance } = await manager.getMetrics();
-   */
-  async getMetrics() {
-    return this.#ask({ what: 'metrics' });
-  }
-
-  /**
-   * How the cluster is.
-   * @returns {Promise<import('../index').ClusterHealth>}
-   * @throws {GPUError} (rejects with) ERR_CLOSED: the manager or its cluster is closed
-   * @example if ((await manager.health()).status === 'down') alarm();
-   */
-  async health() {
-    return this.#ask({ what: 'health' });
-  }
-
-  /**
-   * The metrics in the text format of Prometheus.
-   * @returns {Promise<string>}
-   * @throws {GPUError} (rejects with) ERR_CLOSED: the manager or its cluster is closed
-   * @example response.setHeader('content-type', 'text/plain; version=0.0.4').end(await manager.prometheus());
-   */
-  async prometheus() {
-    return this.#ask({ what: 'prometheus' });
-  }
-
-  /**
-   * What a device's memory is used for.
-   * @param {string} deviceId
-   * @returns {Promise<import('../index').MemoryStats>}
-   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: no context is on such a device; ERR_CLOSED
-   * @example const { allocatedMb, totalMb } = await manager.memoryStats('cuda:0');
-   */
-  async memoryStats(deviceId) {
-    if (typeof deviceId !== 'string')
-      throw invalid(`memoryStats: the device is ${show(deviceId)}, but must be its id, 'cpu:0' for example`);
-    return this.#ask({ what: 'memory', device: deviceId });
+    return askOf(this, { what: 'why', id });
   }
 
   /**
@@ -339,19 +297,6 @@ class GPUClusterManager extends ManagerMemory {
 
   #checkOpen() {
     if (this.#process.closed) throw this.#process.closedError();
-  }
-
-  /**
-   * Asks this process's coordinator, or the cluster's.
-   * @template T
-   * @param {import('./wire/messages').Report} report
-   * @returns {Promise<T>}
-   */
-  async #ask(report) {
-    this.#checkOpen();
-    const { coordination, connection } = this.#process;
-    if (!coordination) return connection.query(report);
-    return /** @type {T} */ (/** @type {unknown} */ (coordination.reports.give(report)));
   }
 
   #reportUses() {

@@ -7,18 +7,21 @@ const { readConfigFile } = require('./file');
 const { kSettings, settingsOf, settingNamed } = require('./settings');
 const { invalid, show, refuseUnknownKeys } = require('../core');
 
-/** @typedef {import('../generated').ManagerSettings & import('../generated').EngineSettings} PlainSettings */
+/** @typedef {import('../generated').ManagerSettings & import('../generated').EngineSettings} CoreSettings */
+/** @typedef {CoreSettings & import('../generated').OperationSettings} PlainSettings */
 /** @typedef {PlainSettings & { debugShaderCache: boolean }} ManagerConfig `debugShaderCache`: by NODE_DEBUG */
 /** @typedef {import('../generated').ServiceSettings} HttpConfig */
+/** @typedef {import('../generated').CommandSettings} CommandSettings */
 /** @typedef {import('../generated').ManagerOptions} ManagerOptions */
 /** @typedef {Readonly<ManagerConfig>} Config what createGPUClusterManager() needs */
 /** @typedef {Readonly<ManagerConfig & HttpConfig & { workers: number }>} ServiceConfig what cluster:start needs */
 /** @typedef {import('./settings').Setting} Setting */
 /** @typedef {(setting: Setting) => unknown} Read */
 
-const kManager = settingsOf('manager', 'engine');
+const kManager = settingsOf('manager', 'engine', 'operations');
 const kOptionNames = new Set(kManager.map(({ name }) => name));
-const kServiceOptionNames = new Set(kSettings.map(({ name }) => name));
+const kService = settingsOf('manager', 'engine', 'operations', 'service');
+const kServiceOptionNames = new Set(kService.map(({ name }) => name));
 /** What the file may call each setting. @type {ReadonlyMap<string, string>} */
 const kFileNames = new Map(
   kSettings.flatMap(({ name, key = name }) => [
@@ -34,6 +37,7 @@ const kFileNames = new Map(
  * @param {string} must
  */
 function accept(what, value, result, must) {
+  if (kinds.wrong.is(result)) throw invalid(`${what}${result.at} is ${show(result.value)}, but ${result.must}`);
   if (result === kinds.bad) throw invalid(`${what} is ${show(value)}, but ${must}`);
   return result;
 }
@@ -153,7 +157,7 @@ function checkSameConfig(config, options) {
   const wanted = /** @type {Record<string, unknown>} */ (readConfig(options));
   const held = /** @type {Record<string, unknown>} */ (config);
   const comparable = (/** @type {string} */ name, /** @type {unknown} */ value) =>
-    name === 'exec' && typeof value === 'string' ? path.resolve(value) : String(value);
+    name === 'exec' && typeof value === 'string' ? path.resolve(value) : JSON.stringify(value) + String(value);
   for (const [name, given] of Object.entries(/** @type {object} */ (options))) {
     if (given === undefined || comparable(name, wanted[name]) === comparable(name, held[name])) continue;
     throw invalid(
@@ -176,15 +180,15 @@ function checkSameConfig(config, options) {
 function readServiceConfig(options = {}, env = process.env, cwd = process.cwd()) {
   const read = reader(checkOptions(options, kServiceOptionNames, 'start'), env, cwd, true);
   /** @type {PlainSettings & HttpConfig & { workers: number }} */
-  const settings = readAll(read, kSettings);
+  const settings = readAll(read, kService);
   return Object.freeze(together(settings, env));
 }
 
 /**
  * A few settings, where the others don't matter and may be wrong.
- * @template {keyof PlainSettings} Name
+ * @template {keyof (PlainSettings & CommandSettings)} Name
  * @param {readonly Name[]} names
- * @returns {Pick<Config, Name>}
+ * @returns {Pick<Config & CommandSettings, Name>}
  */
 function readSome(names) {
   return readAll(reader({}, process.env, process.cwd(), false), names.map(settingNamed));

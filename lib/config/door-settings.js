@@ -1,5 +1,5 @@
 // The rows of the table of settings (settings.js) that are about who may enter the service, by which doors, and what it
-// keeps for those who do.
+// keeps for those who do; and of commands that ask a server.
 'use strict';
 const os = require('node:os');
 const path = require('node:path');
@@ -124,6 +124,13 @@ const kDoorRows = {
     env: ['RPC_PING'],
     initial: 30_000,
     what: 'the time between two pings on a WebSocket; one that does not answer by the next is closed',
+  },
+  answersDir: {
+    of: 'command',
+    kind: text,
+    env: ['ANSWERS_DIR'],
+    otherwise: '`$XDG_CACHE_HOME/switchyard/answers`, else `~/.cache/switchyard/answers`',
+    what: 'the folder in which `run`, `embed` and `rerank` with `--server` keep answers for an hour',
   },
 };
 

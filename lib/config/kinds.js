@@ -3,9 +3,10 @@
 'use strict';
 const net = require('node:net');
 const { kLevels } = require('../core');
+const { Wrong, wrong } = require('./wrong');
 
 /**
- * What a kind makes of a value: `bad` where it can't be right.
+ * What a kind makes of a value: `bad`, or what wrong() gives, where it can't be right.
  * @typedef {object} Kind
  * @property {string} must what would be right, for a message
  * @property {string} [mustText] the same where the value is the text of an environment variable
@@ -23,6 +24,7 @@ const { kLevels } = require('../core');
  */
 
 const bad = Symbol('bad');
+
 const kMegabyte = 2 ** 20;
 const kMaxMs = 2 ** 31 - 1; // what a timer can wait
 
@@ -358,7 +360,9 @@ const logLevel = kind({
 });
 
 module.exports = {
+  Wrong,
   bad,
+  wrong,
   boolean,
   integer,
   integerOrAuto,

@@ -31,4 +31,9 @@ function readTierSettings() {
   return readSome(['hostMemoryLimit', 'memoryFullWithin']);
 }
 
-module.exports = { readSettings, readLogSettings, readTierSettings };
+/** What commands that ask a server look at. */
+function readCommandSettings() {
+  return readSome(['answersDir']);
+}
+
+module.exports = { readSettings, readLogSettings, readTierSettings, readCommandSettings };

@@ -5,6 +5,7 @@ const os = require('node:os');
 const { kBackends } = require('../core');
 const { checkRows } = require('./check-rows');
 const { kDoorRows } = require('./door-settings');
+const { kOperationRows } = require('./operation-settings');
 const { kServiceRows } = require('./service-settings');
 const {
   boolean,
@@ -21,9 +22,9 @@ const {
   logLevel,
 } = require('./kinds');
 
-// What a setting is about: the cluster, the engine (both are options of createGPUClusterManager() and of `switchyard
-// start`), or the HTTP service.
-/** @typedef {'manager'|'engine'|'service'} Scope */
+// What a setting is about: the cluster, the engine, operations (all three are options of createGPUClusterManager() and
+// of `switchyard start`), the HTTP service, or commands that ask a server.
+/** @typedef {'manager'|'engine'|'operations'|'service'|'command'} Scope */
 /**
  * @typedef {object} Row
  * @property {Scope} of
@@ -182,6 +183,20 @@ const kRows = {
     what: 'the least that is logged: trace, debug, info, warn, error, fatal or silent',
     more: 'Also `NODE_DEBUG=gpu-cluster` and `--gpu-debug`.',
   },
+  traceEndpoint: {
+    of: 'manager',
+    kind: text,
+    env: ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'],
+    otherwise: 'none: there are no spans',
+    what: 'where spans of jobs are sent to, by OTLP over HTTP: docs/operations.md',
+  },
+  telemetryEndpoint: {
+    of: 'manager',
+    kind: text,
+    env: ['OTEL_EXPORTER_OTLP_ENDPOINT'],
+    otherwise: 'none',
+    what: 'the same without `/v1/traces`, where `traceEndpoint` is not given',
+  },
   contextSwitchTimeout: {
     of: 'engine',
     kind: milliseconds,
@@ -301,6 +316,7 @@ const kRows = {
     initial: true,
     what: 'the Vulkan backend',
   },
+  ...kOperationRows,
   ...kServiceRows,
   ...kDoorRows,
 };

@@ -10,6 +10,18 @@ const { Tier, pressureEvent } = require('../pressure');
 
 const kLookMs = 1000;
 
+/**
+ * @param {WeakRef<Context>} context
+ * @param {WeakRef<Tier>} tier
+ */
+function watch(context, tier) {
+  const timer = setInterval(() => {
+    if (context.deref()?.closed === false) tier.deref()?.look();
+    else clearInterval(timer);
+  }, kLookMs);
+  timer.unref();
+}
+
 class ContextModels extends Listened {
   /** @type {Tier|undefined} */
   #tier;
@@ -20,7 +32,8 @@ class ContextModels extends Listened {
   }
 
   /**
-   * Its memory as a tier, which is looked at once a second from the first call on, until it is closed.
+   * Its memory as a tier, which is looked at once a second from the first call on, until it is closed. A context that
+   * nobody holds any more is let go of all the same.
    * @param {ContextModels} of
    * @returns {Tier}
    */
@@ -35,11 +48,7 @@ class ContextModels extends Listened {
       onChange: (status) => tell(of, 'memory-pressure', pressureEvent(status, { workerId: 0, contextId: context.id })),
     });
     of.#tier = tier;
-    const timer = setInterval(() => {
-      if (context.closed) clearInterval(timer);
-      else tier.look();
-    }, kLookMs);
-    timer.unref();
+    watch(new WeakRef(context), new WeakRef(tier));
     return tier;
   }
 

@@ -97,6 +97,11 @@ class GPUContext extends ContextModels {
     return context.#handle;
   }
 
+  /** @param {GPUContext} context gives unused memory back, and keeps programs: those are compiled again else */
+  static trimMemoryOf(context) {
+    if (!context.closed) context.#handle.trim(true);
+  }
+
   get closed() {
     return this.#closed !== undefined;
   }

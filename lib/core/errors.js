@@ -20,7 +20,7 @@ const kErrorDetails = Object.freeze(
   }),
 );
 const kDetails = /** @type {(keyof ErrorDetails)[]} */ (Object.keys(kErrorDetails));
-/** @type {ReadonlySet<string>} what a ResourceError is made of; ERR_BUDGET is of nodes that cost something */
+/** @type {ReadonlySet<string>} what a ResourceError is made of */
 const kResourceCodes = new Set(['ERR_OUT_OF_MEMORY', 'ERR_QUEUE_FULL', 'ERR_BUDGET']);
 const kHidden = [...kDetails, 'released', 'workloadId'];
 

@@ -1,12 +1,14 @@
 // A worker's way to the room that all workers share (room.js): a request asks for what it needs, and holds a pass until
 // its answer has gone.
 'use strict';
-const { GPUError } = require('../core');
+const { GPUError, invalid, show } = require('../core');
 const { HttpError } = require('./http-error');
 
 /** @typedef {import('./room').Wish} Wish */
 /** @typedef {import('./room').Lack} Lack */
 /** @typedef {import('./quotas').Limits} Limits */
+/** @typedef {import('./keys').KeyedCall} KeyedCall */
+/** @typedef {import('./keys').Turn} Turn */
 /**
  * Where the room is: in this process, or in the primary.
  * @typedef {object} Door
@@ -16,6 +18,8 @@ const { HttpError } = require('./http-error');
  * @property {(number: number, token: string, limits: Limits, tell: (wait?: number) => void) => void} charge a request
  *   to a token's quota; `wait`: it is used up, for so many ms
  * @property {(token: string, limits: Limits, ms: number) => void} used of a device
+ * @property {(number: number, call: KeyedCall, tell: (turn: Turn) => void) => void} ask what a call with a key is to do
+ * @property {(number: number, result?: string) => void} done what it has given, as JSON; left out: nothing
  */
 /**
  * What a worker and the primary say to each other, over Node's own channel.
@@ -24,7 +28,10 @@ const { HttpError } = require('./http-error');
  *   | { switchyard: 'entered', number: number, lack?: Lack }
  *   | { switchyard: 'charge', number: number, token: string, limits: Limits }
  *   | { switchyard: 'charged', number: number, wait?: number }
- *   | { switchyard: 'used', token: string, limits: Limits, ms: number }} Message
+ *   | { switchyard: 'used', token: string, limits: Limits, ms: number }
+ *   | { switchyard: 'ask-key', number: number, call: KeyedCall }
+ *   | { switchyard: 'key-turn', number: number, turn: Turn }
+ *   | { switchyard: 'key-done', number: number, result?: string }} Message
  */
 
 /**
@@ -130,6 +137,56 @@ class Gate {
   }
 
   /**
+   * Runs a call with a key, or gives the answer of the same call, wherever that runs or ran.
+   * @param {KeyedCall} call
+   * @param {AbortSignal} signal
+   * @param {() => Promise<object>} run
+   * @returns {Promise<object>}
+   * @throws {HttpError|GPUError} (rejects with) ERR_INVALID_ARGUMENT: the key is another call's; ERR_QUEUE_FULL: too
+   *   many run; ERR_CANCELED; what the call ends with, which is not kept
+   */
+  async once(call, signal, run) {
+    const number = ++this.#number;
+    const turn = await this.#turnOf(number, call, signal);
+    if ('refused' in turn) {
+      if (turn.refused === 'many')
+        throw new HttpError(429, 'ERR_QUEUE_FULL', 'too many calls with an idempotencyKey run at a time');
+      throw invalid(`idempotencyKey is ${show(call.key)}, which another call had: each call has a key of its own`);
+    }
+    if ('result' in turn) return JSON.parse(turn.result);
+    try {
+      const result = await run();
+      this.#door.done(number, JSON.stringify(result));
+      return result;
+    } catch (error) {
+      this.#door.done(number);
+      throw error;
+    }
+  }
+
+  /**
+   * @param {number} number
+   * @param {KeyedCall} call
+   * @param {AbortSignal} signal
+   * @returns {Promise<Turn>}
+   */
+  #turnOf(number, call, signal) {
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        this.#door.done(number);
+        reject(new GPUError('ERR_CANCELED', 'the client left'));
+      };
+      if (signal.aborted) return reject(new GPUError('ERR_CANCELED', 'the client left'));
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#door.ask(number, call, (turn) => {
+        signal.removeEventListener('abort', onAbort);
+        resolve(turn);
+      });
+      return undefined;
+    });
+  }
+
+  /**
    * Milliseconds of a device that a job of a token's took.
    * @param {string} token
    * @param {Limits} limits
@@ -152,6 +209,8 @@ function doorHere(room) {
     leave: (number) => room.leave(owner, number),
     charge: (_, token, limits, tell) => tell(room.quotas.take(token, limits)),
     used: (token, limits, ms) => room.quotas.used(token, limits, ms),
+    ask: (number, call, tell) => room.keys.ask(owner, number, call, tell),
+    done: (number, result) => room.keys.done(owner, number, result),
   };
 }
 
@@ -165,6 +224,8 @@ function doorToPrimary(send) {
   const waiting = new Map();
   /** @type {Map<number, (wait?: number) => void>} */
   const charging = new Map();
+  /** @type {Map<number, (turn: Turn) => void>} */
+  const asking = new Map();
   return {
     enter(number, wish, tell) {
       waiting.set(number, tell);
@@ -180,7 +241,19 @@ function doorToPrimary(send) {
       send({ switchyard: 'charge', number, token, limits });
     },
     used: (token, limits, ms) => send({ switchyard: 'used', token, limits, ms }),
+    ask(number, call, tell) {
+      asking.set(number, tell);
+      send({ switchyard: 'ask-key', number, call });
+    },
+    done(number, result) {
+      asking.delete(number);
+      send({ switchyard: 'key-done', number, result });
+    },
     onMessage(message) {
+      if (message.switchyard === 'key-turn') {
+        asking.get(message.number)?.(message.turn);
+        asking.delete(message.number);
+      }
       if (message.switchyard === 'charged') {
         charging.get(message.number)?.(message.wait);
         charging.delete(message.number);
@@ -213,7 +286,15 @@ function answerDoor(room, worker, message, send) {
     send({ switchyard: 'charged', number, wait: room.quotas.take(token, limits) });
   } else if (message.switchyard === 'used') {
     room.quotas.used(message.token, message.limits, message.ms);
+  } else if (message.switchyard === 'ask-key') {
+    const { number, call } = message;
+    room.keys.ask(worker, number, call, (turn) => send({ switchyard: 'key-turn', number, turn }));
+  } else if (message.switchyard === 'key-done') {
+    room.keys.done(worker, message.number, message.result);
   }
 }
 
-module.exports = { Gate, Pass, doorHere, doorToPrimary, answerDoor };
+/** What the primary says to a worker's door. */
+const kToDoor = new Set(['entered', 'charged', 'key-turn']);
+
+module.exports = { Gate, Pass, doorHere, doorToPrimary, answerDoor, kToDoor };

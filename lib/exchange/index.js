@@ -15,7 +15,7 @@ const {
   encodeFrame,
   encodeTensorFrame,
 } = require('./frame');
-const { Gate, doorHere, doorToPrimary, answerDoor } = require('./gate');
+const { Gate, doorHere, doorToPrimary, answerDoor, kToDoor } = require('./gate');
 const { HttpError, badRequest, describeFailure } = require('./http-error');
 const { parseJson, isObject, refuseForbiddenKey, refuseForbiddenKeys } = require('./json');
 const { openReferences } = require('./references');
@@ -46,6 +46,7 @@ module.exports = {
   doorHere,
   doorToPrimary,
   answerDoor,
+  kToDoor,
   HttpError,
   badRequest,
   describeFailure,

@@ -58,7 +58,7 @@ class Quotas {
     let bucket = this.#buckets.get(token);
     if (!bucket) {
       this.#trim(now);
-      bucket = { requests: most, deviceMs: mostMs, at: now };
+      bucket = { requests: Math.max(1, most), deviceMs: mostMs, at: now };
       this.#buckets.set(token, bucket);
     }
     const share = (now - bucket.at) / kMinuteMs;
@@ -66,7 +66,7 @@ class Quotas {
       if (most !== Infinity) bucket.requests += share * most;
       if (mostMs !== Infinity) bucket.deviceMs += share * mostMs;
     }
-    bucket.requests = Math.min(most, bucket.requests);
+    bucket.requests = Math.min(Math.max(1, most), bucket.requests); // less than one a minute is one now and then
     bucket.deviceMs = Math.min(mostMs, bucket.deviceMs);
     bucket.at = now;
     return bucket;

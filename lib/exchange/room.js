@@ -2,6 +2,7 @@
 // and jobs under way. One table, in the primary; who finds no room waits a while. No clock of its own but for that.
 'use strict';
 const { setTimeout, clearTimeout } = require('node:timers');
+const { Keys } = require('./keys');
 const { Quotas } = require('./quotas');
 
 /**
@@ -48,6 +49,8 @@ class Room {
   #over;
   /** What tokens may use a minute. */
   quotas = new Quotas();
+  /** Which calls with a key run, or ran. */
+  keys = new Keys();
 
   /**
    * @param {number} limit bytes of answers at a time
@@ -128,6 +131,7 @@ class Room {
   forget(owner) {
     for (const entry of [...(this.#entries.get(owner)?.values() ?? [])]) this.#remove(entry);
     this.#admitWaiting();
+    this.keys.forget(owner);
   }
 
   /**

@@ -16,6 +16,7 @@ const kFields = [
   'deviceName',
   'cached',
   'batchSize',
+  'cost',
   'attempts',
   'parts',
   'timings',

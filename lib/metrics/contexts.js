@@ -14,6 +14,7 @@
  * @property {number} memoryLimit
  * @property {number} [resident] bytes of sealed tensors that stay there between jobs
  * @property {number} [reserved] bytes it holds of the device, used or pooled
+ * @property {number} [pending] jobs that it has
  */
 
 /** @param {ContextState} context */

@@ -9,10 +9,14 @@ const { isActive, usedBy, residentIn, sumOf, megabytes } = require('./contexts')
  * @typedef {object} FigureSource
  * @property {readonly import('./contexts').ContextState[]} contexts
  * @property {number} queueDepth
+ * @property {number} running
+ * @property {number} oldestPendingAgeMs
+ * @property {Record<'latency'|'queued'|'switchTime', { p50: number, p99: number }>} recent of the last ten seconds
  * @property {{ count: number, ms: number }} compiled sources that were compiled
  * @property {import('./metrics').TensorUse} published
  * @property {import('./metrics').TensorUse} shared
  * @property {import('./program-use').ProgramUse} use
+ * @property {import('./metrics').OperationsUse} operations
  * @property {number} jobsPerSecond
  * @property {number} frameRate
  * @property {number} frameMs of compute a second
@@ -69,6 +73,19 @@ const kWorkedOut = [
   ),
   figure('performance.jobsPerSecond', 'jobs a second, over the last ten', ({ jobsPerSecond }) => jobsPerSecond),
   figure('performance.queueDepth', 'jobs that wait for a context', ({ queueDepth }) => queueDepth),
+  figure('performance.running', 'jobs that a context has', ({ running }) => running),
+  figure(
+    'performance.queueAge',
+    'how long the oldest of the waiting jobs has waited, in ms',
+    (source) => source.oldestPendingAgeMs,
+  ),
+  recent('latency', 'from the call to the result', ({ latency }) => latency),
+  recent('queueTime', 'from the call until a context took the job', ({ queued }) => queued),
+  recent('contextSwitchTime', 'from the decision for another context to its first command', (all) => all.switchTime),
+  operation('resultCache', 'kept results', 'ResultCacheUse'),
+  operation('costs', 'what jobs cost', 'CostUse'),
+  operation('alerts', 'the alerts of the settings', 'AlertState[]'),
+  operation('degradation', 'what is given up under overload', 'Degradation'),
 ];
 
 /** @type {readonly Figure[]} */
@@ -91,6 +108,32 @@ const kFigures = [...kWorkedOut, ...kOfMetrics];
  */
 function figure(path, what, of) {
   return { path, what, type: 'number', of };
+}
+
+/**
+ * @param {string} name
+ * @param {string} what
+ * @param {(recent: FigureSource['recent']) => { p50: number, p99: number }} of
+ * @returns {Figure}
+ */
+function recent(name, what, of) {
+  return {
+    path: `performance.recent.${name}`,
+    what: `${what}, of the last ten seconds, in ms; 0: there was none`,
+    type: 'Percentiles',
+    of: (source) => of(source.recent),
+  };
+}
+
+/**
+ * One of operations, as it is.
+ * @param {'resultCache'|'costs'|'alerts'|'degradation'} path
+ * @param {string} what
+ * @param {string} type of lib/types/operations.d.ts
+ * @returns {Figure}
+ */
+function operation(path, what, type) {
+  return { path, what, type, of: ({ operations }) => operations[path] };
 }
 
 /**

@@ -25,9 +25,10 @@ const layout = {};
 const sizes = {};
 let end = 0;
 for (const metric of kMetrics) {
-  const { name, kind, place, samples } = metric;
+  const { name, kind, place, samples, total } = metric;
   if (place === undefined) {
-    if (kind === 'histogram' || !samples) throw new TypeError(`the metric ${name} has no place and no samples`);
+    if (kind === 'histogram' || !(samples ?? total))
+      throw new TypeError(`the metric ${name} has no place and no samples`);
     continue;
   }
   if (Object.hasOwn(layout, place)) throw new TypeError(`two metrics have the place ${place}`);

@@ -8,6 +8,8 @@ const { layout, kMetricsSize, kMaxWorkloads } = require('./layout');
 const { figuresOf } = require('./figures');
 const { ProgramCounts } = require('./program-use');
 const { Rate } = require('./rate');
+const { Recent } = require('./recent');
+const { kDurationBuckets } = require('./histogram');
 const { readCards } = require('./cards');
 const { usedBy, reservedBy, sumOf, sumByDevice, megabytes } = require('./contexts');
 
@@ -18,10 +20,17 @@ const { usedBy, reservedBy, sumOf, sumByDevice, megabytes } = require('./context
  * @typedef {object} SnapshotInput what the primary knows beyond the counters
  * @property {readonly ContextState[]} contexts
  * @property {number} [queueDepth]
+ * @property {number} [running]
+ * @property {number} [oldestPendingAgeMs]
  * @property {number} [now]
  * @property {{ count: number, ms: number }} [compiled] sources that were compiled
  * @property {TensorUse} [published] those that have a name
  * @property {TensorUse} [shared] all that some process holds
+ * @property {OperationsUse} [operations]
+ */
+/**
+ * What lib/operations/ says of itself.
+ * @typedef {Pick<import('../index').GPUClusterMetrics, 'resultCache'|'costs'|'alerts'|'degradation'>} OperationsUse
  */
 /**
  * @typedef {object} MetricsState what the primary knows beyond the counters, for Prometheus
@@ -32,12 +41,37 @@ const { usedBy, reservedBy, sumOf, sumByDevice, megabytes } = require('./context
  * @property {Record<string, number>} restarts by reason
  * @property {readonly ContextState[]} contexts
  * @property {readonly MemberPage[]} members
+ * @property {{ count: number, ms: number }} compiled sources that were compiled
  * @property {TensorUse} published
  * @property {TensorUse} shared
  * @property {readonly import('../pressure/tier').TierStatus[]} tiers of memory
+ * @property {OperationsUse} operations
  */
 
 const kNoTensors = { count: 0, bytes: 0 };
+/** What getMetrics() tells of the last ten seconds, by the place of its histogram. */
+const kRecent = /** @type {const} */ (['kRequest', 'kQueue', 'kSwitch']);
+const kNoCost = Object.freeze({ jobs: 0, seconds: 0, cost: 0 });
+/** @type {OperationsUse} of a block of counters by itself */
+const kNoOperations = Object.freeze({
+  resultCache: { tiers: [] },
+  costs: {
+    currency: '',
+    now: kNoCost,
+    saved: { cache: 0, batching: 0, routing: 0 },
+    hour: kNoCost,
+    day: kNoCost,
+    byDevice: {},
+    byWorkload: {},
+    byCaller: {},
+    byToken: {},
+    byModel: {},
+    savings: { cache: 0, batching: 0, routing: 0 },
+    budgets: [],
+  },
+  alerts: [],
+  degradation: { stage: 'none', stages: ['none'], since: 0, refused: 0, refusedBelow: null },
+});
 
 class Metrics {
   /** @type {Map<unknown, MetricsBlock>} */
@@ -52,6 +86,7 @@ class Metrics {
   #rate;
   #frames;
   #frameMs;
+  #recent;
   /** @type {number[]} the places where jobs that draw are counted */
   #drawing;
 
@@ -67,6 +102,7 @@ class Metrics {
     this.#rate = new Rate(now());
     this.#frames = new Rate(now());
     this.#frameMs = new Rate(now());
+    this.#recent = kRecent.map(() => new Recent(now()));
     this.#drawing = workloads.flatMap((name, i) =>
       i < kMaxWorkloads - 1 && (name === 'render' || name.startsWith('render/')) ? [i] : [],
     );
@@ -131,9 +167,18 @@ class Metrics {
       now,
       sumOf(this.#drawing, (i) => count(layout.kWorkloadMs + i)),
     );
+    kRecent.forEach((place, i) => this.#recent[i].sample(now, this.#buckets(layout[place])));
     for (const [device, bytes] of sumByDevice(contexts, usedBy))
       this.#peaks.set(device, Math.max(bytes, this.#peaks.get(device) ?? 0));
     return this.#rate.sample(now, completed);
+  }
+
+  /** @param {number} at where a histogram of durations begins */
+  #buckets(at) {
+    const sum = new Float64Array(kDurationBuckets);
+    for (const { view } of [this.own, this.#retired, ...this.#members.values()])
+      for (let i = 0; i < kDurationBuckets; ++i) sum[i] += view[at + i];
+    return sum;
   }
 
   /**
@@ -141,15 +186,20 @@ class Metrics {
    * @param {SnapshotInput} input
    */
   snapshot(input) {
-    const { contexts, queueDepth = 0, now = this.#now(), compiled = { count: 0, ms: 0 } } = input;
-    const { published = kNoTensors, shared = kNoTensors } = input;
+    const { contexts, now = this.#now(), compiled = { count: 0, ms: 0 }, operations = kNoOperations } = input;
+    const { queueDepth = 0, running = 0, oldestPendingAgeMs = 0, published = kNoTensors, shared = kNoTensors } = input;
     const jobsPerSecond = this.sample(now, contexts);
+    const [latency, queued, switchTime] = this.#recent.map(({ last }) => last);
     return figuresOf({
       contexts,
       queueDepth,
+      running,
+      oldestPendingAgeMs,
+      recent: { latency, queued, switchTime },
       compiled,
       published,
       shared,
+      operations,
       use: this.programs(),
       jobsPerSecond,
       frameRate: this.#frames.last,

@@ -22,6 +22,7 @@ const kPrefix = 'switchyard_';
  */
 function valuesOf(metric, source) {
   if (metric.kind === 'histogram') return bucketsOf(metric, source);
+  if (metric.total) return sumAndCount(nameOf(metric), metric.total(source));
   const { labels: names = [], unit = 1, samples = samplesOfPlace } = metric;
   return samples(source, metric)
     .filter(([value]) => metric.kind !== 'gauge' || Number.isFinite(value)) // NaN: not known
@@ -29,6 +30,26 @@ function valuesOf(metric, source) {
       value: value / unit,
       labels: Object.fromEntries(names.map((name, i) => [name, labels[i]])),
     }));
+}
+
+/**
+ * @param {string} name
+ * @param {{ sum: number, count: number }} total
+ * @returns {Value[]}
+ */
+function sumAndCount(name, { sum, count }) {
+  return [
+    { value: sum, labels: {}, metricName: `${name}_sum` },
+    { value: count, labels: {}, metricName: `${name}_count` },
+  ];
+}
+
+/**
+ * What Prometheus knows a row by.
+ * @param {Pick<Metric, 'name'|'bare'>} metric
+ */
+function nameOf({ name, bare }) {
+  return bare ? name : `${kPrefix}${name}`;
 }
 
 /**
@@ -100,7 +121,7 @@ function render(view, state, workloads, use) {
   const registry = new Registry(); // not prom-client's global one, which is the application's
   for (const metric of kMetrics) {
     const { kind: type, help } = metric;
-    const name = `${kPrefix}${metric.name}`;
+    const name = nameOf(metric);
     const family = { name, type, help, values: valuesOf(metric, source), aggregator: 'sum' };
     // All that a registry asks of a metric to write it.
     const asked = /** @type {unknown} */ ({ name, type, get: async () => family });
@@ -109,4 +130,4 @@ function render(view, state, workloads, use) {
   return registry.metrics();
 }
 
-module.exports = { render, kPrefix, kContentType: Registry.PROMETHEUS_CONTENT_TYPE };
+module.exports = { render, nameOf, kContentType: Registry.PROMETHEUS_CONTENT_TYPE };

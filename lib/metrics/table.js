@@ -3,6 +3,8 @@
 'use strict';
 const { kCodes } = require('./codes');
 const { reservedBy, residentIn, sumByDevice } = require('./contexts');
+const { kKnownMetrics } = require('./known-table');
+const { kOperationMetrics } = require('./operation-table');
 const { inPage } = require('./status-page');
 const { kTierStates } = require('../pressure');
 
@@ -20,7 +22,8 @@ const { kTierStates } = require('../pressure');
 /**
  * @typedef {object} Metric
  * @property {string} name without the prefix `switchyard_`
- * @property {'counter'|'gauge'|'histogram'} kind
+ * @property {boolean} [bare] it has no prefix: dashboards of others know it by this name
+ * @property {'counter'|'gauge'|'histogram'|'summary'} kind summary: a sum and a count
  * @property {string} help
  * @property {readonly string[]} [labels]
  * @property {string} [place] what its numbers in a block are called there: see layout.js
@@ -29,6 +32,7 @@ const { kTierStates } = require('../pressure');
  * @property {number} [unit] what a number is divided by for the text
  * @property {(source: Source, metric: Metric) => Sample[]} [samples] the text's numbers, where they are not just those
  *   of its place; a NaN is not known, and left out
+ * @property {(source: Source) => { sum: number, count: number }} [total] of a summary
  * @property {string} [figure] where getMetrics() has it: a counter as a number, a histogram as its p50 and p99
  */
 
@@ -321,6 +325,8 @@ const kMetrics = [
     help: 'What making programs took the devices.',
     samples: ({ use }) => [[use.ms / 1000]],
   },
+  ...kOperationMetrics,
+  ...kKnownMetrics,
 ];
 
 /**

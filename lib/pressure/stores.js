@@ -3,11 +3,11 @@
 
 /** @typedef {import('./tier').Use} Use */
 
-/** @type {Set<() => Use>} */
+/** @type {Set<() => Use|undefined>} */
 const open = new Set();
 
 /**
- * @param {() => Use} read
+ * @param {() => Use|undefined} read undefined: it was let go of without being closed
  * @returns {() => void} it is closed
  */
 function watchStore(read) {
@@ -20,7 +20,8 @@ function storesUse() {
   let worst = { used: 0, limit: 0 };
   for (const read of open) {
     const use = read();
-    if (use.limit > 0 && (!worst.limit || use.used / use.limit > worst.used / worst.limit)) worst = use;
+    if (!use) open.delete(read);
+    else if (use.limit > 0 && (!worst.limit || use.used / use.limit > worst.used / worst.limit)) worst = use;
   }
   return worst;
 }

@@ -25,6 +25,7 @@ const { stateAfter } = require('./states');
  * @property {() => number} [now]
  * @property {number} [fullWithinMs] below which a forecast is told
  * @property {(status: TierStatus) => void} [onChange] of the state, and when it will soon be full
+ * @property {() => void} [reclaim] has what it takes for nothing given back, soon
  */
 
 const kStoppedMs = 60_000;
@@ -38,6 +39,8 @@ class Tier {
   /** @type {Use} */
   #use = { used: 0, limit: Infinity };
   #from;
+  /** @type {Map<(status: TierStatus) => void, number>} and how often each listens */
+  #listeners = new Map();
   #isTold = false; // that it will soon be full
   #grewAt = -Infinity;
   #lookedAt = -Infinity;
@@ -74,6 +77,30 @@ class Tier {
     return Math.max(0, this.#use.used - share * this.#use.limit);
   }
 
+  /** Has what it takes for nothing given back, soon. */
+  reclaim() {
+    this.#parts.reclaim?.();
+  }
+
+  /**
+   * Whoever listens hears what `onChange` does, once however often he listens.
+   * @param {(status: TierStatus) => void} listener
+   * @returns {() => void} ends it
+   */
+  listen(listener) {
+    this.#listeners.set(listener, (this.#listeners.get(listener) ?? 0) + 1);
+    return () => {
+      const left = (this.#listeners.get(listener) ?? 1) - 1;
+      if (left) this.#listeners.set(listener, left);
+      else this.#listeners.delete(listener);
+    };
+  }
+
+  #tell() {
+    this.#parts.onChange?.(this.status());
+    for (const listener of this.#listeners.keys()) listener(this.status());
+  }
+
   /**
    * Reads it anew, and says what has changed.
    * @param {number} [notWithinMs] not if that was done so lately
@@ -92,7 +119,7 @@ class Tier {
     this.#growth.add(now, used);
     this.#state = stateAfter(before, used / this.#use.limit);
     const isNews = this.#isSoonFull(now);
-    if (this.#state !== before || isNews) this.#parts.onChange?.(this.status());
+    if (this.#state !== before || isNews) this.#tell();
     return this.#state;
   }
 

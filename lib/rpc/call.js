@@ -5,6 +5,7 @@
  * Who calls: a token, or an address without one.
  * @typedef {object} Caller
  * @property {string} client what its jobs, answers and connections are counted for
+ * @property {string} [token] the name of its token
  * @property {(scope: string) => boolean} allows `read`, `write`, `admin`, `kernels`
  * @property {() => boolean} [isValid] whether its token still is one
  * @property {() => Promise<void>} [charge] takes a request from its quota, or rejects
@@ -17,6 +18,8 @@
  * @property {string|number} [progressToken] it wants to hear how far it is, under this name
  * @property {'base64'} [encoding] of tensors in an answer that is text
  * @property {string} [idempotencyKey] the same key again is the same call
+ * @property {string} [traceparent] the trace that it is a part of, as W3C has it
+ * @property {string} [tracestate]
  */
 /**
  * @typedef {object} CallOptions
@@ -37,6 +40,8 @@ class Call {
   #isOver = false;
   /** Whether the room for its answer was taken already, as a job's is. */
   hasRoom = false;
+  /** Bytes of its answer that there is room for. */
+  roomBytes = 0;
   /** Whether the time of devices that it took is known, and counted. */
   isCounted = false;
 

@@ -2,13 +2,13 @@
 // reads tensors, runs, and takes room for the answer.
 'use strict';
 const { GPUError, nowMs, show, suggestion } = require('../core');
+const { takeRoomFor } = require('./answer-room');
 const { Call } = require('./call');
 const { ProtocolError, kMethodNotFound } = require('./errors');
 const { methods } = require('./methods');
-const { Repeats } = require('./repeats');
+const { runOnce } = require('./repeats');
 const { readTensors } = require('./tensors');
 const { checkParams } = require('./validate');
-const { weightOf } = require('./weight');
 
 /** @typedef {import('./methods').Method} Method */
 /** @typedef {import('./parts').Parts} Parts */
@@ -17,7 +17,6 @@ const { weightOf } = require('./weight');
 class Dispatcher {
   #parts;
   #isClosing;
-  #repeats = new Repeats();
 
   /**
    * @param {Parts|(() => Parts|Promise<Parts>)} parts what methods work with; a function: made at the first call
@@ -82,15 +81,23 @@ class Dispatcher {
       await options.caller.charge?.();
       const parts = await this.#parts();
       if (call.signal.aborted) throw new GPUError('ERR_CANCELED', `${method.name} was canceled before it began`);
+      const { within } = require('../tracing');
       const handle = () =>
-        timed(method, call, () => method.handler(parts, /** @type {import('./methods').Params} */ (params), call));
+        timed(method, call, () =>
+          within(call.meta, () => method.handler(parts, /** @type {import('./methods').Params} */ (params), call)),
+        );
       const key = call.meta.idempotencyKey;
       // What may run twice anyway needs no key.
       const result =
         key === undefined || method.repeatable
           ? await handle()
-          : await this.#repeats.run({ client: call.caller.client, key, method: method.name, params }, handle);
-      await holdRoom(parts, result, call);
+          : await runOnce(
+              parts.gate,
+              { client: call.caller.client, key, method: method.name, params },
+              call.signal,
+              handle,
+            );
+      await takeRoomFor(parts, call, result);
       return { result, end: () => call.end() };
     } catch (error) {
       call.end();
@@ -131,21 +138,6 @@ async function timed({ onDevice }, call, run) {
   } finally {
     if (onDevice && !call.isCounted) call.caller.used?.(nowMs() - began);
   }
-}
-
-/**
- * Room for an answer that is large, as every door has to take it; a job took it before it ran.
- * @param {Parts} parts
- * @param {object} result
- * @param {Call} call
- */
-async function holdRoom({ gate, config }, result, call) {
-  if (!gate || call.hasRoom) return;
-  const { answerWish } = require('../exchange');
-  const wish = answerWish(weightOf(result), call.caller.client, config);
-  if (!wish) return;
-  const pass = await gate.enter(wish, call.signal);
-  call.afterwards(() => pass.leave());
 }
 
 /**

@@ -46,6 +46,26 @@ function* textPieces(value, encoding) {
 }
 
 /**
+ * An answer, or those of a batch, each with its tensors as its own request has asked for them.
+ * @param {object|object[]} message
+ * @param {readonly ('base64'|undefined)[]} encodings of each
+ * @returns {Generator<string>}
+ */
+function* answerPieces(message, encodings) {
+  if (!Array.isArray(message)) {
+    yield* textPieces(message, encodings[0]);
+    return;
+  }
+  let before = '[';
+  for (const [i, each] of message.entries()) {
+    yield before;
+    before = ',';
+    yield* textPieces(each, encodings[i]);
+  }
+  yield ']';
+}
+
+/**
  * @param {string} text
  * @returns {Generator<string>}
  */
@@ -120,4 +140,4 @@ function placed(value, place) {
   );
 }
 
-module.exports = { hasTensors, weightOf, textPieces, framePieces };
+module.exports = { hasTensors, weightOf, textPieces, answerPieces, framePieces };

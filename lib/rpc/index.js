@@ -1,5 +1,6 @@
 // One dispatcher for all doors: the table of methods, JSON-RPC, and what methods work with.
 'use strict';
+const { accountOf } = require('./account');
 const { kLocal } = require('./call');
 const { Dispatcher } = require('./dispatcher');
 const { describeError, ProtocolError } = require('./errors');
@@ -12,12 +13,15 @@ const { Session } = require('./session');
 const makeParts = (...args) => require('./parts').makeParts(...args);
 /** @returns {typeof import('./json-rpc').JsonRpc} loads the engine */
 const jsonRpc = () => require('./json-rpc').JsonRpc;
+/** @type {typeof import('./handlers/hub').hubOf} */
+const hubOf = (manager) => require('./handlers/hub').hubOf(manager);
 /** @returns {typeof import('./compatible')} loads the engine */
 const compatible = () => require('./compatible');
 /** @returns {typeof import('./encode')} loads the engine */
 const encoding = () => require('./encode');
 
 module.exports = {
+  accountOf,
   kMethods,
   methods,
   kRemedies,
@@ -29,6 +33,7 @@ module.exports = {
   makeParts,
   jsonRpc,
   mcp,
+  hubOf,
   compatible,
   encoding,
 };

@@ -16,7 +16,7 @@ const { ProtocolError, describeError, kInvalidRequest, kParseError } = require('
  * What is to be sent back.
  * @typedef {object} Reply
  * @property {Answer|Answer[]|undefined} message undefined: there is no answer to notifications
- * @property {'base64'|undefined} encoding of tensors, where it is sent as text
+ * @property {readonly ('base64'|undefined)[]} encodings of tensors, of each answer, where it is sent as text
  * @property {() => void} end to be called once it has gone, or nobody waits for it
  * @property {Promise<unknown>} released settles when nothing reads the memory of the request's tensors any more
  */
@@ -32,6 +32,7 @@ const { ProtocolError, describeError, kInvalidRequest, kParseError } = require('
  */
 
 const kMostBatch = 100;
+const kMostName = 1024; // characters of an id or a progressToken: each answer and each notification has it in it
 const kMetaKey = '_meta';
 const kCancel = '$/cancelRequest',
   kProgress = '$/progress';
@@ -50,7 +51,9 @@ function failure(id, error) {
  * @returns {id is Id}
  */
 function isId(id) {
-  return id === null || typeof id === 'string' || (typeof id === 'number' && Number.isFinite(id));
+  if (typeof id === 'string') return id.length <= kMostName;
+  // One beyond comes back as another number, and its client waits for ever.
+  return id === null || (typeof id === 'number' && Math.abs(id) <= Number.MAX_SAFE_INTEGER);
 }
 
 /**
@@ -63,7 +66,11 @@ function readRequest(message) {
   if (!isObject(message)) throw refuse(`a request is ${show(message)}, but must be an object`);
   const { jsonrpc, method, params = {}, id } = message;
   if (jsonrpc !== '2.0') throw refuse(`jsonrpc is ${show(jsonrpc)}, but must be '2.0'`);
-  if (id !== undefined && !isId(id)) throw refuse(`id is ${show(id)}, but must be a string, a number or null`);
+  if (id !== undefined && !isId(id))
+    throw refuse(
+      `id is ${show(id)}, but must be a string of at most ${kMostName} characters, a number from ` +
+        `-${Number.MAX_SAFE_INTEGER} to ${Number.MAX_SAFE_INTEGER}, or null`,
+    );
   if (typeof method !== 'string') throw refuse(`method is ${show(method)}, but must be a string`);
   if (!isObject(params) && !Array.isArray(params))
     throw refuse(`params is ${show(params)}, but must be an object or an array`);
@@ -103,18 +110,21 @@ function paramsOf(method, given) {
  * @param {Record<string, unknown>} meta
  * @returns {import('./call').Meta}
  */
-function checkMeta({ progressToken, encoding, idempotencyKey }) {
+function checkMeta({ progressToken, encoding, idempotencyKey, traceparent, tracestate }) {
   const refuse = (/** @type {string} */ name, /** @type {unknown} */ value, /** @type {string} */ must) =>
     new ProtocolError(-32602, `${kMetaKey}.${name} is ${show(value)}, but must be ${must}`);
-  if (progressToken !== undefined && typeof progressToken !== 'string' && !Number.isSafeInteger(progressToken))
-    throw refuse('progressToken', progressToken, 'a string or a whole number');
+  const isName = typeof progressToken === 'string' && progressToken.length <= kMostName;
+  if (progressToken !== undefined && !isName && !Number.isSafeInteger(progressToken))
+    throw refuse('progressToken', progressToken, `a string of at most ${kMostName} characters or a whole number`);
   if (encoding !== undefined && encoding !== 'base64') throw refuse('encoding', encoding, "'base64', or left out");
   if (
     idempotencyKey !== undefined &&
     !(typeof idempotencyKey === 'string' && /^[\x21-\x7e]{1,128}$/.test(idempotencyKey))
   )
     throw refuse('idempotencyKey', idempotencyKey, '1 to 128 visible characters of ASCII');
-  return /** @type {import('./call').Meta} */ ({ progressToken, encoding, idempotencyKey });
+  // A trace that can't be read is none: no call fails of it.
+  const trace = traceparent === undefined ? {} : { traceparent, tracestate };
+  return /** @type {import('./call').Meta} */ ({ progressToken, encoding, idempotencyKey, ...trace });
 }
 
 class JsonRpc {
@@ -133,11 +143,12 @@ class JsonRpc {
   /**
    * The answer to bytes that could not be read as a message at all.
    * @param {unknown} error
-   * @returns {Reply}
+   * @param {Session} session
+   * @returns {Promise<Reply>} never rejects
    */
-  unreadable(error) {
+  async unreadable(error, session) {
     const { message } = /** @type {Error} */ (error);
-    return replyOf([], failure(null, new ProtocolError(kParseError, message)));
+    return replyOf([], await charged(session, failure(null, new ProtocolError(kParseError, message))));
   }
 
   /**
@@ -154,11 +165,14 @@ class JsonRpc {
     }
     if (message.length === 0 || message.length > kMostBatch) {
       const why = `a batch has ${message.length} requests, but must have 1 to ${kMostBatch}`;
-      return replyOf([], failure(null, new ProtocolError(kInvalidRequest, why)));
+      return replyOf([], await charged(session, failure(null, new ProtocolError(kInvalidRequest, why))));
     }
     const outcomes = await this.#all(message, session, section);
-    const answers = outcomes.flatMap(({ answer }) => answer ?? []);
-    return replyOf(outcomes, answers.length ? answers : undefined);
+    const answered = outcomes.filter(({ answer }) => answer);
+    return replyOf(
+      outcomes,
+      answered.length ? answered.map(({ answer }) => /** @type {Answer} */ (answer)) : undefined,
+    );
   }
 
   /**
@@ -178,8 +192,8 @@ class JsonRpc {
       }
     }
     return Promise.all(
-      looked.map(({ id, failed, run }) => {
-        if (failed) return { answer: failed.answer };
+      looked.map(async ({ id, failed, run }) => {
+        if (failed) return { answer: await charged(session, failed.answer) };
         return run ? run() : { answer: id === undefined ? undefined : { jsonrpc: '2.0', id, result: {} } };
       }),
     );
@@ -225,7 +239,7 @@ class JsonRpc {
    * @returns {Promise<Outcome>}
    */
   async #run(id, method, params, session, options) {
-    const { progressToken, encoding } = options.meta;
+    const { progressToken } = options.meta;
     const { notify } = session;
     const onProgress =
       progressToken === undefined || !notify
@@ -240,6 +254,8 @@ class JsonRpc {
         signal: begun.signal,
         onProgress,
       });
+      // A job's own options may have said it, too.
+      const { encoding } = options.meta;
       if (id !== undefined) return { answer: { jsonrpc: '2.0', id, result }, encoding, end };
       end();
       return { answer: undefined };
@@ -268,6 +284,21 @@ class JsonRpc {
 }
 
 /**
+ * What is wrong counts as a request, too: nobody sends it without end for nothing.
+ * @param {Session} session
+ * @param {Answer|undefined} answer undefined: there is none to a notification
+ * @returns {Promise<Answer|undefined>} the same, or that the quota is used up
+ */
+async function charged({ caller }, answer) {
+  try {
+    await caller.charge?.();
+    return answer;
+  } catch (error) {
+    return answer && failure(answer.id, error);
+  }
+}
+
+/**
  * @param {Outcome[]} outcomes
  * @param {Answer|Answer[]|undefined} message
  * @returns {Reply}
@@ -275,7 +306,7 @@ class JsonRpc {
 function replyOf(outcomes, message) {
   return {
     message,
-    encoding: outcomes.find(({ encoding }) => encoding)?.encoding,
+    encodings: outcomes.filter(({ answer }) => answer).map(({ encoding }) => encoding),
     end: () => {
       for (const { end } of outcomes) end?.();
     },
@@ -283,4 +314,4 @@ function replyOf(outcomes, message) {
   };
 }
 
-module.exports = { JsonRpc, checkMeta, kCancel, kProgress, kMostBatch };
+module.exports = { JsonRpc, checkMeta, isId, kCancel, kProgress, kMostBatch };

@@ -18,6 +18,7 @@ const kRemedies = Object.freeze({
   ERR_NOT_FOUND: 'make it first, or take a name that is there',
   ERR_DAMAGED: 'tell the operator: what the disk has is to be restored from a copy',
   ERR_LOCKED: 'close the other process that has it open, or give this one another MEMORY_DIR',
+  ERR_BUDGET: 'send it again after retryAfter milliseconds; the operator can raise the budget',
   ERR_UNAUTHORIZED: 'send a valid token: Authorization: Bearer <token>',
   ERR_FORBIDDEN: 'use a token whose scopes allow it',
   ERR_TOO_MANY_ANSWERS: 'read the answers that are on their way, then send it again',

@@ -4,8 +4,10 @@
 const health = require('./health');
 const { putTensor, getTensor, deleteTensor } = require('./named');
 const { postEmbeddings, postRerank } = require('./compatible');
+const { getCosts } = require('./costs');
 const { postMcp } = require('./mcp');
 const { getOpenApi } = require('./openapi');
+const { getPage, getPageFile } = require('./page-files');
 const { openSocket } = require('./open-socket');
 const { postRpc } = require('./post-rpc');
 const { runWorkload } = require('./run-workload');
@@ -34,9 +36,12 @@ const { runWorkload } = require('./run-workload');
  * @property {string} path as people read it; what stands in <> is a parameter of that name
  * @property {'whole'|'streamed'} [body] of a POST or PUT, whether the handler gets it read
  * @property {string} what one line for the page at GET /
+ * @property {boolean} [isPart] of another one, which alone is listed
  * @property {string} [docs] what docs/http.md says in its place, in Markdown
  * @property {(parts: Parts) => Handler} handler made once a server
  */
+
+const kPartOfPage = /** @type {const} */ ({ method: 'GET', scope: 'open', isPart: true, what: 'a part of that page' });
 
 /** @type {readonly Endpoint[]} in the order in which they are listed */
 const kEndpoints = [
@@ -129,6 +134,15 @@ const kEndpoints = [
       ({ manager }) =>
       async () => ({ contexts: manager.contexts() }),
   },
+  {
+    method: 'GET',
+    path: '/v1/costs',
+    what: 'what jobs have cost, by hour and by day; ?format=csv&period=day (docs/operations.md)',
+    docs:
+      'what jobs have cost, by hour and by day; `?format=csv&period=day` as a table. Who has no token with the scope ' +
+      '`admin` sees its own ([operations.md](operations.md))',
+    handler: getCosts,
+  },
   { method: 'GET', path: '/health/live', scope: 'open', what: '200 while the process turns', handler: health.live },
   {
     method: 'GET',
@@ -153,7 +167,9 @@ const kEndpoints = [
     path: '/health/cluster',
     scope: 'open',
     what: 'workers, contexts and the queue',
-    docs: 'workers, contexts and the queue; 503 where no context can take a job',
+    docs:
+      'workers, contexts and the queue; 503 where no context can take a job. Who needs a token and has none sees ' +
+      '`status` and `draining`',
     handler: health.cluster,
   },
   {
@@ -166,6 +182,18 @@ const kEndpoints = [
       async (_, reply) =>
         reply.type('text/plain; version=0.0.4; charset=utf-8').send(await health.soon(manager.prometheus())),
   },
+  {
+    method: 'GET',
+    path: '/admin',
+    scope: 'open',
+    what: 'a page to watch all of this by, in a browser (docs/operations.md)',
+    docs: 'a page to watch all of this by ([operations.md](operations.md#the-page)); `/admin/gpu-demo` is the same',
+    handler: getPage,
+  },
+  { ...kPartOfPage, path: '/admin/gpu-demo', handler: getPage },
+  { ...kPartOfPage, path: '/admin/service/page/<file>', handler: getPageFile('page') },
+  { ...kPartOfPage, path: '/admin/client/<file>', handler: getPageFile('client') },
+  { ...kPartOfPage, path: '/admin/charts/<file>', handler: getPageFile('charts') },
 ];
 
 module.exports = { kEndpoints };

@@ -4,6 +4,7 @@
 const { setTimeout, clearTimeout } = require('node:timers');
 const { HttpError, badRequest } = require('../exchange');
 const { kBackends } = require('../core');
+const { callerOf } = require('./caller');
 const { checkQuery } = require('./query');
 
 /** @typedef {import('./server').Manager} Manager */
@@ -116,13 +117,15 @@ const gpu =
     return reply.code(answer.status === 'ok' ? 200 : 503).send(answer);
   };
 
-/** @type {Endpoint} how the cluster is */
+/** @type {Endpoint} how the cluster is; who is not known hears that and no more */
 const cluster =
   ({ manager }) =>
   async (request, reply) => {
     checkQuery(request.query, []);
     const health = rounded(await soon(manager.health()));
-    return reply.code(health.status === 'down' ? 503 : 200).send(health);
+    const { status, draining } = health;
+    const isKnown = callerOf(request)?.allows('read');
+    return reply.code(status === 'down' ? 503 : 200).send(isKnown ? health : { status, draining });
   };
 
 module.exports = { live, ready, gpu, cluster, soon };

@@ -22,12 +22,17 @@ function baseOf(request) {
     : 'http://127.0.0.1:3000';
 }
 
+/** @param {readonly Endpoint[]} endpoints */
+function listed(endpoints) {
+  return endpoints.filter(({ isPart }) => !isPart);
+}
+
 /**
  * @param {string} base
  * @param {readonly Endpoint[]} endpoints
  */
 function homeText(base, endpoints) {
-  const lines = endpoints.map(({ method, path, what }) => `  ${method.padEnd(6)} ${path.padEnd(18)} ${what}`);
+  const lines = listed(endpoints).map(({ method, path, what }) => `  ${method.padEnd(6)} ${path.padEnd(19)} ${what}`);
   const run = `npx switchyard run normalize --shape 1000x384 --url ${base}`;
   return `switchyard ${version}\n\n${lines.join('\n')}\n\nTry:\n  ${curlLine(base)}\n\nor, from Node: ${run}\n`;
 }
@@ -40,7 +45,7 @@ function homeJson(base, endpoints) {
   return {
     name: 'switchyard',
     version,
-    endpoints: endpoints.map(({ method, path, what }) => ({ method, path, description: what })),
+    endpoints: listed(endpoints).map(({ method, path, what }) => ({ method, path, description: what })),
     example: { method: 'POST', path: '/v1/workloads', body: kExample, curl: curlLine(base) },
   };
 }

@@ -34,15 +34,18 @@ function addAccess(app, access) {
   app.addHook('onRequest', async (/** @type {Request} */ request, reply) => {
     const { headers } = request;
     const { scope = 'read' } = /** @type {{ scope?: Endpoint['scope'] }} */ (request.routeOptions.config ?? {});
-    if (scope === 'open' && headers.origin === undefined) return undefined;
-    access.checkOrigin(headers.origin);
-    if (headers.origin !== undefined) {
+    const isOpen = scope === 'open';
+    reply.header('vary', 'origin');
+    if (isOpen) request.caller = access.knownCaller(headers, request.ip);
+    else access.checkOrigin(headers.origin, headers.host);
+    // A page that may not ask has no answer that it could read, of what everybody may have either.
+    if (headers.origin !== undefined && access.allowsOrigin(headers.origin, headers.host)) {
       reply.header('access-control-allow-origin', headers.origin);
       reply.header('access-control-expose-headers', kShown);
-      reply.header('vary', 'origin');
       if (answerPreflight(request, reply)) return reply;
     }
-    if (scope === 'open') return undefined;
+    if (isOpen) return undefined;
+    access.checkHost(headers.host);
     const caller = access.callerOf(headers, request.ip);
     request.caller = caller;
     if (scope === 'methods') return undefined;

@@ -1,6 +1,7 @@
 // What a connection may do before there is a request: how long, how many, how large; and the answer to bytes that are
 // no HTTP.
 'use strict';
+const tls = require('node:tls');
 const { HttpError, describeFailure } = require('../exchange');
 
 /** @typedef {import('node:net').Socket} Socket */
@@ -34,6 +35,8 @@ function serverOptions({ headersTimeout, requestTimeout }) {
       maxHeaderSize: kMaxHeaderBytes,
       insecureHTTPParser: false,
     },
+    // Before the handshake there is no HTTP whose time would count.
+    tls: { handshakeTimeout: times.headersTimeout },
     clientErrorHandler: refuseBytes,
   };
 }
@@ -101,7 +104,9 @@ function limitConnections(server, max) {
     });
     if (open.size <= max) return;
     socket.on('error', () => {});
-    endWith(socket, new HttpError(503, 'ERR_TOO_MANY_CONNECTIONS', `there are ${max} connections already`));
+    // Below TLS there is nothing that its client could read.
+    if (server instanceof tls.Server) socket.destroy();
+    else endWith(socket, new HttpError(503, 'ERR_TOO_MANY_CONNECTIONS', `there are ${max} connections already`));
   });
   server.on(kUpgraded, (/** @type {Socket} */ socket) => open.delete(nameOf(socket)));
 }

@@ -61,7 +61,7 @@ const kError = {
 function describe(endpoints) {
   /** @type {Record<string, Record<string, object>>} */
   const paths = {};
-  for (const { method, path, what, scope = 'read' } of endpoints) {
+  for (const { method, path, what, scope = 'read' } of endpoints.filter(({ isPart }) => !isPart)) {
     const entry = (paths[path.replace(/<(\w+)>/g, '{$1}')] ??= {});
     const names = [...path.matchAll(/<(\w+)>/g)].map(([, name]) => name);
     entry[method.toLowerCase()] = {

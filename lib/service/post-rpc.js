@@ -35,7 +35,7 @@ async function answerTo(rpc, bytes, binary, session) {
   try {
     read = readMessage(bytes, binary);
   } catch (error) {
-    return rpc.unreadable(error);
+    return rpc.unreadable(error, session);
   }
   return rpc.receive(read.message, session, read.section);
 }
@@ -60,12 +60,12 @@ function postRpc({ rpc, config }) {
     delivery.ended.then(() => answer.end());
     if (answer.message === undefined) return reply.code(204).send();
     delivery.start();
-    const { framePieces, textPieces } = encoding();
+    const { answerPieces, framePieces } = encoding();
     // What no frame has room for is text, whatever was asked for: its content-type says so.
     const frame = wantsBinary(accept, binary) ? framePieces(answer.message) : undefined;
     return frame
       ? sendBytes(reply, delivery, frame)
-      : sendText(reply, delivery, inTurns(textPieces(answer.message, answer.encoding)));
+      : sendText(reply, delivery, inTurns(answerPieces(answer.message, answer.encodings)));
   };
 }
 

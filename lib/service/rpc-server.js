@@ -13,8 +13,8 @@ const { answerAndEnd, limitConnections, serverOptions } = require('./limits');
  * @returns {http.Server} that is not listening yet
  */
 function makeRpcServer(app, sockets, config, tls) {
-  const options = serverOptions(config).http;
-  const server = tls ? https.createServer({ ...options, ...tls }) : http.createServer(options);
+  const { http: times, tls: ofTls } = serverOptions(config);
+  const server = tls ? https.createServer({ ...times, ...ofTls, ...tls }) : http.createServer(times);
   limitConnections(server, config.rpcConnections);
   server.on('request', (request, response) => {
     request.resume();

@@ -2,24 +2,17 @@
 'use strict';
 const { badRequest, parseJson, kType, decodeFrame, readWorkload, runInTurn, openReferences } = require('../exchange');
 const { sendJson, sendBinary, sendPicture, wantsBinary, wantsPicture } = require('./answer');
-const { callerOf, clientName } = require('./caller');
+const { callerOf } = require('./caller');
 const { Delivery } = require('./delivery');
 const { signalOf } = require('./gone');
 const { checkQuery } = require('./query');
 const { releaseOutputs } = require('../call');
+const { accountOf, hubOf } = require('../rpc');
 const { GPUError } = require('../core');
 
 /** @typedef {import('fastify').FastifyReply} Reply */
 /** @typedef {import('./server').NamedRequest} NamedRequest */
 /** @typedef {Awaited<ReturnType<typeof import('./body').readBody>>} Body */
-
-const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
-let lastJob = 0;
-
-/** For log lines and answers where the client gave none; unlike any other worker's. */
-function makeId() {
-  return `http-${cluster.worker?.id ?? 0}-${process.pid}-${++lastJob}`;
-}
 
 /**
  * @param {Buffer} bytes
@@ -64,15 +57,19 @@ function runWorkload(parts) {
     let released;
     /** @type {import('../index').SharedTensor[]} */
     let held = [];
+    let ended = () => {};
     try {
       const parsed = parse(body.content(), binary);
-      const { workload, encoding } = parsed;
-      const id = (workload.id ??= makeId());
+      const { encoding } = parsed;
+      const caller = callerOf(request);
+      const { id, inner, end } = hubOf(parts.manager).begin(parsed.workload.id, caller.client);
+      ended = end;
+      const workload = { ...parsed.workload, id: inner };
       reply.header('x-workload-id', encodeURIComponent(id));
       /** @type {NamedRequest} */ (request).workloadId = id;
+      parsed.options.account = accountOf(callerOf(request));
       held = await openReferences(parts.manager, workload, parsed.references);
-      const { result, pass } = await runInTurn(parts, parsed, clientName(request), signalOf(reply));
-      callerOf(request).used?.(result.timings?.compute ?? 0);
+      const { result, pass } = await runInTurn(parts, { ...parsed, workload }, caller, signalOf(reply));
       logger.debug(
         { workloadId: id, type: workload.type, contextId: result.contextId, ms: result.timings?.total },
         'job completed',
@@ -83,11 +80,12 @@ function runWorkload(parts) {
         pass?.leave();
       });
       if (delivery.isOver) throw new GPUError('ERR_CANCELED', 'the client left');
-      return send(reply, delivery, result, { binary, accept, encoding });
+      return send(reply, delivery, { ...result, workloadId: id }, { binary, accept, encoding });
     } catch (error) {
       released = error.released;
       throw error;
     } finally {
+      ended();
       const letGo = () => {
         body.release();
         for (const tensor of held) tensor.release();

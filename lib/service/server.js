@@ -11,11 +11,12 @@ const { whenGone } = require('./gone');
 const { Budget, readBody, discard } = require('./body');
 const { kEndpoints } = require('./endpoints');
 const { addHome } = require('./home');
-const { Access, readTls } = require('./access');
+const { Access, followTls, readTls } = require('./access');
 const { makeRpcServer } = require('./rpc-server');
 const { Sockets } = require('./sockets');
 const { addAccess } = require('./let-in');
 const { Dispatcher, jsonRpc, makeParts, mcp } = require('../rpc');
+const { within } = require('../tracing');
 const { serverOptions, limitConnections, checkHeaders, linger } = require('./limits');
 
 /** @typedef {import('../core/log').Logger} Logger */
@@ -42,6 +43,7 @@ const { serverOptions, limitConnections, checkHeaders, linger } = require('./lim
  * @property {() => { state: string }[]} contexts
  * @property {() => Promise<Health>} health
  * @property {() => Promise<string>} prometheus
+ * @property {import('../index').GPUClusterManager['costs']} costs
  * @property {import('../index').GPUClusterManager['publish']} publish
  * @property {import('../index').GPUClusterManager['lookup']} lookup
  * @property {import('../index').GPUClusterManager['unpublish']} unpublish
@@ -202,20 +204,41 @@ function keepOpenForAnswers(app) {
 async function drain(app, state, sockets, timeout) {
   state.draining = true;
   for (const end of [...state.onDrain]) end();
-  if (state.jobs > 0) {
-    await new Promise((resolve) => {
-      const timer = setTimeout(resolve, timeout);
-      state.onIdle = () => {
-        clearTimeout(timer);
-        resolve(undefined);
-      };
-    });
-  }
-  await sockets.close(timeout);
+  await Promise.all([requestsEnd(state, timeout), sockets.close(timeout)]);
   const closed = app.close();
   // Connections that are idle are closed by now; others have a moment for the end of what they read.
   setTimeout(() => app.server.closeAllConnections(), state.jobs > 0 ? 0 : 500).unref();
   await closed;
+}
+
+/**
+ * @param {State} state
+ * @param {number} timeout ms
+ * @returns {Promise<void>} resolves when no request for a job is under way, or the time is up
+ */
+function requestsEnd(state, timeout) {
+  if (state.jobs === 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, timeout);
+    state.onIdle = () => {
+      clearTimeout(timer);
+      resolve(undefined);
+    };
+  });
+}
+
+/**
+ * The start refuses a certificate that has expired; a worker that is made later goes on with it.
+ * @param {HttpConfig} config
+ * @param {import('./access/tls').Tls} [before] the pair as it was when it was right
+ */
+function tlsOf(config, before) {
+  try {
+    return readTls(config, { evenExpired: true });
+  } catch (error) {
+    if (before) return before;
+    throw error;
+  }
 }
 
 /**
@@ -232,6 +255,8 @@ async function drain(app, state, sockets, timeout) {
  * @param {HttpConfig & { timeout: number, logLevel: string }} [config]
  * @param {Logger} [logger]
  * @param {import('../exchange/gate').Door} [door] to the room that workers share; left out: it has one to itself
+ * @param {import('./access/last-good').Before} [before] tokens and certificate as they were when they were right, for
+ *   where their files are not
  * @returns {Service}
  */
 function createServer(
@@ -239,6 +264,7 @@ function createServer(
   config = readServiceConfig(),
   logger = createLogger(config),
   door = doorHere(new Room(config.answerLimit)),
+  before = {},
 ) {
   /** @type {State} */
   const state = { ready: false, draining: false, jobs: 0, onIdle: undefined, onDrain: new Set() };
@@ -249,7 +275,7 @@ function createServer(
     () => {},
   );
   const gate = new Gate(door);
-  const access = new Access(config, logger, gate);
+  const access = new Access(config, logger, gate, before.tokens);
   const methodParts = makeParts({
     manager: /** @type {import('../index').GPUClusterManager} */ (/** @type {unknown} */ (manager)),
     config,
@@ -262,11 +288,11 @@ function createServer(
   const budget = new Budget(kBodies * config.bodyLimit, kClientBodies * config.bodyLimit);
   const sockets = new Sockets({ config, logger, budget, receivers: { '': rpc, switchyard: rpc, mcp: agents } });
   const onError = errorHandler(config, logger);
-  const tls = readTls(config, { evenExpired: true }); // the start refuses it; a worker that is made later goes on
-  const { http: times, ...options } = serverOptions(config);
+  const tls = tlsOf(config, before.tls);
+  const { http: times, tls: ofTls, ...options } = serverOptions(config);
   const app = fastify({
     ...options,
-    ...(tls ? { https: { ...times, ...tls } } : { http: times }),
+    ...(tls ? { https: { ...times, ...ofTls, ...tls } } : { http: times }),
     logger: false,
     bodyLimit: config.bodyLimit,
     forceCloseConnections: 'idle',
@@ -283,16 +309,24 @@ function createServer(
   app.setErrorHandler(onError);
   app.setNotFoundHandler(refuseUnknown);
   addHome(app, kEndpoints);
-  for (const { method, path, body, scope, handler } of kEndpoints)
+  const parts = { manager, state, logger, config, gate, dispatcher, rpc, sockets, endpoints: kEndpoints };
+  for (const { method, path, body, scope, handler } of kEndpoints) {
+    const handle = handler(parts);
     app.route({
       method,
       url: path.replace(/<(\w+)>/g, ':$1'),
       config: { body, scope },
-      handler: handler({ manager, state, logger, config, gate, dispatcher, rpc, sockets, endpoints: kEndpoints }),
+      handler: (request, reply) => within(request.headers, () => handle(request, reply)),
     });
+  }
   sockets.attach(app.server, app);
   const rpcServer = makeRpcServer(app, sockets, config, tls);
+  const unfollow = followTls(config, logger, (pair) => {
+    for (const server of [app.server, rpcServer])
+      /** @type {import('node:https').Server} */ (/** @type {unknown} */ (server)).setSecureContext(pair);
+  });
   app.addHook('preClose', async () => {
+    unfollow();
     rpcServer.close();
     await sockets.close(0);
   });

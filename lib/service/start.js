@@ -9,7 +9,7 @@ const { answerDoor, doorHere, Gate, Room } = require('../exchange');
 const { version } = require('../../package.json');
 const { readServiceConfig, managerOptions } = require('../config');
 const { createLogger, describeError, errorText, nowMs } = require('../core');
-const { Access, readTls } = require('./access');
+const { Access, LastGood } = require('./access');
 const { curlLine } = require('./home');
 const { cannotListen, checkPorts, rpcPortOf } = require('./ports');
 
@@ -38,8 +38,19 @@ function prepareEnvironment(config, options) {
  * @param {import('../core/log').Logger} logger
  */
 function checkAccess(config, logger) {
-  readTls(config);
-  return new Access(config, logger, new Gate(doorHere(new Room(config.answerLimit))));
+  new Access(config, logger, new Gate(doorHere(new Room(config.answerLimit))));
+  return new LastGood(config);
+}
+
+/**
+ * A worker that can't read its files asks for what they were.
+ * @param {LastGood} good
+ */
+function serveLastGood(good) {
+  cluster.on('message', (worker, message) => {
+    if (message?.switchyard === 'last-good' && worker.isConnected())
+      worker.send({ switchyard: 'last-good', before: good.before }, () => {});
+  });
 }
 
 /**
@@ -261,7 +272,7 @@ async function stop(manager, config, logger, exitCode) {
 async function start(options = {}, { json = false } = {}) {
   const config = readServiceConfig(options);
   const logger = createLogger(config, { worker: 0 });
-  checkAccess(config, logger);
+  const good = checkAccess(config, logger);
   await checkPorts(config);
   prepareEnvironment(config, options);
   const address = listening(config);
@@ -277,6 +288,7 @@ async function start(options = {}, { json = false } = {}) {
     exec: path.join(__dirname, 'worker.js'),
   });
   serveRoom(config, () => manager.cleanup());
+  serveLastGood(good);
   // The manager would drain its jobs at a signal; here the requests come first, whose answers take longer than their
   // jobs.
   for (const signal of kSignals) process.removeAllListeners(signal);

@@ -1,13 +1,14 @@
 // A worker of `switchyard start`: a manager and the HTTP service over it. The primary tells it when to stop.
 'use strict';
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
-const { setTimeout } = require('node:timers');
-const { doorToPrimary } = require('../exchange');
+const { setTimeout, clearTimeout } = require('node:timers');
+const { doorToPrimary, kToDoor } = require('../exchange');
 const { rpcPortOf } = require('./ports');
 const gpu = require('../index');
 const { readServiceConfig, managerOptions } = require('../config');
 const { createLogger, describeError } = require('../core');
 const { createServer } = require('./server');
+const { flushTraces } = require('../tracing');
 
 // What the command line said; the environment and the config file are read again, and say the same as to the primary.
 const config = readServiceConfig(JSON.parse(process.env.SWITCHYARD_SERVICE ?? '{}'));
@@ -35,25 +36,52 @@ async function leave() {
 process.on('SIGINT', () => {});
 process.once('SIGTERM', leave);
 process.on('message', (/** @type {{ switchyard?: string }|undefined} */ message) => {
-  if (message?.switchyard === 'entered' || message?.switchyard === 'charged')
+  if (kToDoor.has(message?.switchyard ?? ''))
     door.onMessage(/** @type {import('../exchange/gate').Message} */ (message));
-  if (message?.switchyard === 'drain') Promise.resolve(app?.drain()).then(() => tell({ switchyard: 'drained' }));
+  if (message?.switchyard === 'drain')
+    Promise.resolve(app?.drain())
+      .then(flushTraces)
+      .then(() => tell({ switchyard: 'drained' }));
 });
 
 /**
+ * The tokens and the certificate as they were when they were right, which the primary keeps.
+ * @returns {Promise<import('./access/last-good').Before>} nothing where it does not say so in time
+ */
+function lastGood() {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => end({}), kRetryMs);
+    const take = (/** @type {{ switchyard?: string, before?: object }|undefined} */ message) => {
+      if (message?.switchyard === 'last-good') end(message.before ?? {});
+    };
+    const end = (/** @type {object} */ before) => {
+      clearTimeout(timer);
+      process.off('message', take);
+      resolve(before);
+    };
+    process.on('message', take);
+    tell({ switchyard: 'last-good' });
+  });
+}
+
+/**
  * The primary has found the settings right. A file that is wrong since then (tokens half written, a certificate that is
- * being replaced) does not end the workers that run: the one that takes a lost one's place waits until it is right.
+ * being replaced) does not end the workers that run, and the one that takes a lost one's place begins as they are.
  * @returns {Promise<import('./server').Service>}
  */
 async function make() {
+  /** @type {import('./access/last-good').Before|undefined} */
+  let before;
   for (;;) {
     try {
-      return createServer(manager, config, logger, door);
+      return createServer(manager, config, logger, door, before);
     } catch (error) {
       logger.error(describeError(error), 'the server can not be made yet: it is tried again');
-      await new Promise((resolve) => {
-        setTimeout(resolve, kRetryMs);
-      });
+      if (before)
+        await new Promise((resolve) => {
+          setTimeout(resolve, kRetryMs);
+        });
+      before = await lastGood();
     }
   }
 }

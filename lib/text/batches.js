@@ -70,8 +70,8 @@ class TextBatches {
    */
   async add(texts, options = {}) {
     checkWaiting(options);
-    const { signal, timeout = this.#timeout } = options;
-    const call = new TextCall(texts, nowMs() + timeout);
+    const { signal, timeout = this.#timeout, account } = options;
+    const call = new TextCall(texts, nowMs() + timeout, account);
     call.number = nextId();
     const waited = track(call.number, { signal, timeout }, texts, asItIs, () => this.#giveUp(call));
     this.#takeIn(call, options);
@@ -180,8 +180,8 @@ class TextBatches {
     const job = new TextJob(texts, lane.priority, nowMs());
     ++lane.sent;
     try {
-      const { timeout, signal } = job;
-      const result = await this.#run(job.pack(), { ...lane.options, timeout, signal });
+      const { timeout, signal, account } = job;
+      const result = await this.#run(job.pack(), { ...lane.options, timeout, signal, ...(account && { account }) });
       this.#left(job, lane);
       this.#ended(job, result);
     } catch (thrown) {

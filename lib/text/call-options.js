@@ -12,7 +12,7 @@ const kPrecisions = ['auto', ...Object.keys(kWays)];
 const kLoading = new Set(['precision', 'maxLength', 'contextType', 'signal', 'onProgress']);
 /** Of jobs: on a context alone there is no queue, and nothing to choose. */
 const kOnContext = ['signal', 'timeout'];
-const kInCluster = [...kOnContext, 'priority', 'contextType', 'affinity', 'cache', 'retries'];
+const kInCluster = [...kOnContext, 'priority', 'contextType', 'affinity', 'cache', 'retries', 'account'];
 const kEmbedding = ['prompt', 'promptName', 'normalize', 'truncate', 'dimensions', 'dtype', 'returnAttention'];
 const kRanking = ['topK', 'truncate'];
 

@@ -3,6 +3,7 @@
 'use strict';
 const { readSettings } = require('../config');
 const { GPUError, nowMs } = require('../core');
+const { withModel } = require('../operations');
 const { cacheFolder } = require('../program');
 const { TextBatches } = require('./batches');
 const { keptBudget, tokenBudget } = require('./budget');
@@ -24,6 +25,7 @@ const { joinRows, piecesOf } = require('./pieces');
  * @property {import('./precision').Precision} precision
  */
 
+const kNameDigits = 12; // of the digest
 const kTokens = 4096; // of a job, where nothing was measured
 
 class LoadedModel {
@@ -43,6 +45,8 @@ class LoadedModel {
     this.placed = placed;
     this.digest = digest;
     this.precision = precision;
+    /** What costs are counted under. */
+    this.name = `${description.family.name} ${digest.slice(0, kNameDigits)}`;
     /** Tokens that a job has at most, unless one text has more. */
     this.budget = kTokens;
     /** How many have it. */
@@ -172,7 +176,8 @@ class LoadedModel {
       outputs: graph.outputs,
       ...(graph.rows && { packed: { rows: graph.rows, offsets: 'offsets', most: this.budget } }),
     };
-    const { outputs, timings } = await this.owner.run(workload, options);
+    const account = withModel(options.account, this.name);
+    const { outputs, timings } = await this.owner.run(workload, { ...options, account });
     return { outputs: graph.outputs.map((name) => outputs[name]), timings };
   }
 
@@ -199,6 +204,7 @@ class LoadedModel {
       await new Promise((resolve) => {
         this.#tellIdle = () => resolve(undefined);
       });
+    this.owner.forget?.(this.name);
     this.tokenizer.close();
     await this.placed.release();
     await this.owner.close?.();

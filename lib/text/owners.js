@@ -27,6 +27,7 @@ const { placeOn, placeShared } = require('./weights');
  *   signal?: AbortSignal }) => Promise<T>} once what is measured, by one of all processes that would
  * @property {() => number} width how many jobs of a model are at the queue at once: as many as keep its contexts busy
  * @property {() => boolean} usesCards whether jobs run elsewhere than on the processor
+ * @property {(model: string) => void} [forget] results that only a model could make that is gone
  * @property {() => Promise<void>} [close] of what was opened for the model alone
  */
 
@@ -119,7 +120,7 @@ function watchOf(manager) {
  * @returns {Owner}
  */
 function managerOwner(manager, contextType) {
-  const { config, names: named, checkOpen, contexts } = insideOf(manager);
+  const { config, names: named, checkOpen, contexts, kept } = insideOf(manager);
   const watch = watchOf(manager);
   /** @type {import('./weights').Names} */
   const names = {
@@ -148,6 +149,7 @@ function managerOwner(manager, contextType) {
       const all = used().map(({ contextType: type, deviceName, driver }) => wordsOf(type, deviceName, driver));
       return [...[...new Set(all)].sort(), processors()];
     },
+    forget: (model) => kept.dropModel(model),
     once: (key, make, options) => onceInCluster(names, key, make, options),
     width: () => kAhead * Math.max(1, used().length),
     usesCards: () => used().some(({ contextType: type }) => type !== 'cpu'),

@@ -16,9 +16,11 @@ class TextCall extends JointCall {
   /**
    * @param {Texts} texts
    * @param {number} deadline ms, Infinity for none
+   * @param {import('../index').Account} [account]
    */
-  constructor(texts, deadline) {
+  constructor(texts, deadline, account) {
     super();
+    this.account = account;
     this.texts = texts;
     this.deadline = deadline;
     this.count = texts.offsets.length - 1;

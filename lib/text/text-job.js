@@ -1,6 +1,7 @@
 // A job of texts, of one caller or of many: what it runs on, and whose rows are whose.
 'use strict';
 const { JointJob } = require('../call');
+const { accountOfParts } = require('../operations');
 const { apart } = require('./token-plan');
 
 /** @typedef {import('./equal-texts').Texts} Texts */
@@ -86,6 +87,11 @@ class TextJob extends JointJob {
 
   get isWanted() {
     return this.texts.some(({ isWanted }) => isWanted);
+  }
+
+  /** Whom its cost is counted for: its callers, by what their texts cost. */
+  get account() {
+    return accountOfParts(this.texts.map(({ call, cost }) => [call.account, cost]));
   }
 
   /** Who waits. @returns {Set<TextCall>} */

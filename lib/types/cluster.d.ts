@@ -10,6 +10,8 @@ import type { RunResult, Timings } from './context';
 import type { ClusterHealth, ContextInfo, JobInfo, MemoryPressureEvent, MemoryStats } from './health';
 import type { ManagerMemory } from './manager-memory';
 import type { LoadModelOptions, TextModel } from './text';
+import type { Account, AlertEvent, BudgetState, CostReport, DegradationEvent } from './operations';
+import type { GPULogger } from './logger';
 import type { Ops } from './ops';
 
 /** Options of one job of the cluster. */
@@ -31,10 +33,13 @@ export interface JobOptions {
   /** Jobs of one affinity go to one context while it is healthy. */
   affinity?: string;
   /**
-   * Lets equal jobs share one run or a stored result, each with its own copy.
+   * Lets equal jobs share one run or a stored result, each with its own copy: in memory, in Redis and on disk, as far
+   * as the settings say (docs/operations.md).
    * @default false
    */
   cache?: boolean;
+  /** Whom its cost is counted for. */
+  account?: Account;
   /**
    * How often it is begun again after crashes and lost devices.
    * @default the setting `retries`
@@ -47,8 +52,13 @@ export interface JobOptions {
 export interface GPUResult<Output extends string = string> extends RunResult<Output> {
   /** 0: the primary process, or one that is alone. */
   workerId: number;
-  /** An equal job's run was shared; of parts, that of at least one. */
+  /** An equal job's run was shared, or its result was kept; of parts, that of at least one. */
   cached: boolean;
+  /**
+   * What it cost, by the setting `prices`: of a launch that several jobs shared, its part by rows; 0 where it was
+   * `cached`, or its device has no price.
+   */
+  cost: number;
   /** How many jobs ran in one launch. */
   batchSize: number;
   /** How often it was begun; of parts the most often. */
@@ -137,35 +147,14 @@ export interface ManagerEvents {
    * A name has another tensor now, in every manager; `version` is larger than the one before. 0: it was unpublished.
    */
   'tensor-published': [event: { name: string; version: number }];
+  /** An alert of the settings was raised, or cleared. */
+  alert: [event: AlertEvent];
+  /** A budget of the settings has another state. */
+  budget: [event: BudgetState];
+  /** More or less is given up under overload. */
+  degradation: [event: DegradationEvent];
   /** As many jobs wait as may. */
   'queue-full': [event: { retryAfter: number }];
-}
-
-/**
- * A logger of the application: pino's interface. Given as `logger`, it gets the lines of its process in the place of
- * the manager's own on stderr; those of its own level, where it has `isLevelEnabled` or `level`, else those of
- * `logLevel`. Workers that the manager forks are other processes, and write their own lines.
- * @example const manager = createGPUClusterManager({ logger: pino({ name: 'search' }) });
- */
-export interface GPULogger {
-  /** The least that is logged. */
-  level?: string;
-  /** Whether lines of a level are written: then no line is made of what is not. */
-  isLevelEnabled?(level: string): boolean;
-  /** The same with fields for every line; without it they are put into each. */
-  child?(fields: object): GPULogger;
-  /** Without it `debug`. */
-  trace?(fields: object | string, message?: string): void;
-  /** Who does what for which job. */
-  debug(fields: object | string, message?: string): void;
-  /** What goes as it should. */
-  info(fields: object | string, message?: string): void;
-  /** What may be wrong. */
-  warn(fields: object | string, message?: string): void;
-  /** What is wrong. */
-  error(fields: object | string, message?: string): void;
-  /** Without it `error`. */
-  fatal?(fields: object | string, message?: string): void;
 }
 
 type Listener<Name extends keyof ManagerEvents> = (...values: ManagerEvents[Name]) => void;
@@ -339,6 +328,21 @@ export class GPUClusterManager extends ManagerMemory {
    * @throws {GPUError} ERR_CLOSED: the manager or its cluster is closed
    */
   getMetrics(): Promise<GPUClusterMetrics>;
+  /**
+   * What jobs have cost, by hour and by day, and what would cost less: docs/operations.md.
+   * @example const { currency, day, byCaller } = await manager.costs();
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: the caller; ERR_CLOSED: the manager or its cluster is closed
+   */
+  costs(options?: { caller?: string }): Promise<CostReport>;
+  /**
+   * How much work a job is, from 0 to 100, before it is run: by the cost model, which knows shapes, and by how its
+   * estimates of that workload have held so far in this process.
+   * @example
+   * const job = { type: 'normalize', inputs: { input } };
+   * if (manager.complexity(job) > 60) await manager.executeWorkload(job, { priority: -1 });
+   * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_UNKNOWN_WORKLOAD, ERR_CLOSED: what running it would be refused with
+   */
+  complexity(workload: Workload | GraphWorkload | KernelWorkload | ShaderWorkload | SceneWorkload): number;
   /**
    * How the cluster is.
    * @example if ((await manager.health()).status === 'down') alarm();

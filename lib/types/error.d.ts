@@ -11,7 +11,7 @@ export interface ErrorDetails {
   line?: number;
   /** With ERR_COMPILE: where in the line, from 1. */
   column?: number;
-  /** With ERR_QUEUE_FULL: when there will likely be room, in ms from now. */
+  /** With ERR_QUEUE_FULL and ERR_BUDGET: when there will likely be room, or the next period begins, in ms from now. */
   retryAfter?: number;
 }
 

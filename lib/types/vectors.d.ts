@@ -112,7 +112,7 @@ export type Filter = {
 };
 
 /** What search() and range() have in common; on a context's index the options of jobs are `signal` and `timeout`. */
-export interface AnswerOptions extends Omit<JobOptions, 'into' | 'cache'> {
+export interface AnswerOptions extends Omit<JobOptions, 'into'> {
   /** Vectors whose metadata is such. */
   filter?: Filter;
   /** These alone; ids that are not there are passed over. */

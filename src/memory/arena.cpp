@@ -8,8 +8,9 @@ namespace switchyard {
 namespace {
 constexpr uint64_t kAlign = 256;
 constexpr uint64_t kFirstSlab = 1 << 20, kMaxSlab = 32 << 20;
-uint64_t rounded(uint64_t bytes) { return std::max(kAlign, (bytes + kAlign - 1) / kAlign * kAlign); }
 }  // namespace
+
+uint64_t Arena::sizeOf(uint64_t bytes) { return std::max(kAlign, (bytes + kAlign - 1) / kAlign * kAlign); }
 
 Arena::Arena(std::shared_ptr<Device> device, uint64_t limitBytes) : device_(std::move(device)), limit_(limitBytes) {}
 Arena::~Arena() = default;
@@ -90,8 +91,7 @@ Hold Arena::allocateMovable(uint64_t bytes) {
 }
 
 BufferView Arena::allocateLocked(uint64_t bytes) {
-  refused_ = 0;
-  const uint64_t size = bytes > limit_ ? bytes : rounded(bytes);  // rounding the largest numbers would wrap around
+  const uint64_t size = bytes > limit_ ? bytes : sizeOf(bytes);  // rounding the largest numbers would wrap around
   BufferView view;
   if (last_ && last_.size == size) {
     view = std::exchange(last_, {});
@@ -100,16 +100,21 @@ BufferView Arena::allocateLocked(uint64_t bytes) {
     view = find(size);
   }
   if (!view) {
-    refused_ = size;
-    Slab* slab = addSlab(size);
+    Slab* slab = nullptr;
+    try {
+      slab = addSlab(size);
+    } catch (const Error& error) {  // the device has none
+      if (error.code != Code::OutOfMemory) throw;
+      throw NoRoom(error.what(), size);
+    }
     if (!slab)
-      throw Error(Code::OutOfMemory, "a job needs " + std::to_string(bytes) + " more bytes of device memory, but " +
-                                         std::to_string(used_) + " of the context's limit of " +
-                                         std::to_string(limit_) +
-                                         " are in use: raise memoryLimit, release tensors, or split the job");
-    refused_ = 0;
+      throw NoRoom("a job needs " + std::to_string(bytes) + " more bytes of device memory, but " +
+                       std::to_string(used_) + " of the context's limit of " + std::to_string(limit_) +
+                       " are in use: raise memoryLimit, release tensors, or split the job",
+                   size);
     view = takeFrom(*slab, size);
   }
+  if (size == planned_.size) planned_ = {};
   used_ += size;
   maxUsed_ = std::max(maxUsed_, used_);
   return {view.buffer, view.offset, bytes};
@@ -137,7 +142,7 @@ void Arena::forgetMovable(const Movable& block) noexcept {
 }
 
 void Arena::freeLocked(BufferView view) noexcept {
-  view.size = rounded(view.size);
+  view.size = sizeOf(view.size);
   used_ -= view.size;
   giveLast();
   last_ = view;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "device.h"
+#include "error.h"
 #include "memory/movable.h"
 
 namespace switchyard {
@@ -17,6 +18,13 @@ namespace switchyard {
 struct ArenaUse {
   uint64_t usedBytes = 0, reservedBytes = 0, maxUsedBytes = 0, limitBytes = 0;
   uint64_t largestFreeBytes = 0;  // the largest block that there is room for as things lie
+};
+
+// There is no room for a block, whose size planMoves() is to be told.
+class NoRoom : public Error {
+ public:
+  NoRoom(const std::string& text, uint64_t bytes) : Error(Code::OutOfMemory, text), bytes(bytes) {}
+  const uint64_t bytes;
 };
 
 class Moves;
@@ -28,8 +36,9 @@ class Arena {
  public:
   Arena(std::shared_ptr<Device> device, uint64_t limitBytes);
   ~Arena();
-  // Throws OutOfMemory that names the request, what is in use and the limit. bytes may be 0.
+  // Throws NoRoom that names the request, what is in use and the limit. bytes may be 0.
   BufferView allocate(uint64_t bytes);
+  static uint64_t sizeOf(uint64_t bytes);  // what a block of so many takes
   // False: where the device would have to be asked for memory, which may take milliseconds, allocate() throws MustWait.
   void setMayGrow(bool mayGrow) noexcept { mayGrow_.store(mayGrow, std::memory_order_relaxed); }
   void free(BufferView view) noexcept;
@@ -40,13 +49,14 @@ class Arena {
   ArenaUse use() const;
   uint64_t limitBytes() const { return limit_; }
 
-  // After allocate() has thrown OutOfMemory: what is to be copied on the device so that there is room for what was
+  // After allocate() has thrown NoRoom: what is to be copied on the device so that there is room for the block that was
   // refused, and for `taken` bytes that the same job gives back meanwhile. Null: nothing would help, because so much is
-  // not free, or what lies in the way is in use. The blocks wait for endMoves(), which is to follow, and whoever wants
-  // to hold one of them, too.
-  std::unique_ptr<Moves> planMoves(uint64_t taken = 0);
+  // not free, or what lies in the way is in use; or because the same was done for such a block already, which found no
+  // room all the same, and nothing was freed since. The blocks wait for endMoves(), which is to follow, and whoever
+  // wants to hold one of them, too.
+  std::unique_ptr<Moves> planMoves(uint64_t refused, uint64_t taken = 0);
   // Whether planMoves() is worth a try, without looking closer.
-  bool mayHelpToMove() const;
+  bool mayHelpToMove(uint64_t refused) const;
   // `done`: all was copied, and blocks are where they were moved to.
   void endMoves(std::unique_ptr<Moves> moves, bool done) noexcept;
 
@@ -80,7 +90,10 @@ class Arena {
   // The one that was freed last, kept whole: the next job often wants one like it. It counts as free.
   BufferView last_;
   uint64_t used_ = 0, reserved_ = 0, maxUsed_ = 0;
-  uint64_t refused_ = 0;  // the size of the last block that there was no room for
+  // The block that moves were planned for last, until it has found room, and how much was in use then.
+  struct {
+    uint64_t size = 0, used = 0;
+  } planned_;
 };
 
 }  // namespace switchyard

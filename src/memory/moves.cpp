@@ -4,18 +4,18 @@
 #include "memory/moves.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <unordered_set>
 
 namespace switchyard {
 namespace {
 
-constexpr uint64_t kAlign = 256;
 constexpr uint64_t kWord = 4;
-constexpr size_t kMostTries = 64;
-constexpr size_t kMostSteps = 1 << 20;
-constexpr uint64_t kMostCopies = 4096;  // small steps down take many
-
-uint64_t rounded(uint64_t bytes) { return std::max(kAlign, (bytes + kAlign - 1) / kAlign * kAlign); }
+constexpr size_t kMostTries = 64, kLeastTries = 2;
+constexpr size_t kMostSteps = 1 << 20;   // all under the arena's mutex
+constexpr size_t kMostPieces = 1 << 17;  // that are gone through in all tries
+constexpr uint64_t kMostCopies = 4096;   // small steps down take many
 
 // How many copies a block takes down to there: one over itself goes in steps of the distance.
 uint64_t stepsOf(uint64_t bytes, uint64_t distance) { return (bytes + distance - 1) / distance; }
@@ -48,7 +48,10 @@ class MovePlanner {
       if (auto slabs = slabsToEmpty(byShare)) candidates.push_back(std::move(*slabs));
     std::stable_sort(candidates.begin(), candidates.end(),
                      [](const Candidate& a, const Candidate& b) { return a.bytes < b.bytes; });
-    if (candidates.size() > kMostTries) candidates.resize(kMostTries);
+    size_t count = 0;
+    for (const auto& pieces : pieces_) count += pieces.size();
+    const size_t tries = std::clamp(kMostPieces / std::max<size_t>(count, 1), kLeastTries, kMostTries);
+    if (candidates.size() > tries) candidates.resize(tries);
     for (const Candidate& candidate : candidates)
       if (auto moves = candidate.isRun ? clearRun(candidate) : emptySlabs(candidate)) return moves;
     return nullptr;
@@ -66,11 +69,32 @@ class MovePlanner {
     std::vector<size_t> slabs;
     uint64_t bytes = 0;  // that would be moved at most
   };
-  struct Hole {
-    size_t slab;
-    uint64_t offset, size;
-  };
   using Slab = Arena::Slab;
+
+  // Free ranges by their size; those that the host sees apart, since blocks are seen as they were.
+  class Holes {
+   public:
+    void add(BufferView hole) { of(hole).emplace(hole.size, hole); }
+    // From the smallest that is large enough, seen as `view` is; null: there is none.
+    BufferView take(BufferView view) {
+      auto& holes = of(view);
+      const auto found = holes.lower_bound(view.size);
+      if (found == holes.end()) return {};
+      auto smallest = holes.extract(found);
+      BufferView& hole = smallest.mapped();
+      const BufferView taken = hole.slice(0, view.size);
+      if (hole.size > view.size) {
+        hole = hole.slice(view.size, hole.size - view.size);
+        smallest.key() = hole.size;
+        holes.insert(std::move(smallest));
+      }
+      return taken;
+    }
+
+   private:
+    std::multimap<uint64_t, BufferView>& of(BufferView view) { return bySize_[view.buffer->host ? 1 : 0]; }
+    std::multimap<uint64_t, BufferView> bySize_[2];
+  };
 
   static std::vector<Piece> piecesOf(const Slab& slab) {
     std::vector<Piece> pieces;
@@ -83,7 +107,7 @@ class MovePlanner {
         ++range;
       } else if (block != slab.movable.end() && block->first == at) {
         const bool isFree = block->second->state_.load(std::memory_order_relaxed) == 0;
-        pieces.push_back({at, rounded(block->second->size), isFree ? block->second : nullptr, !isFree});
+        pieces.push_back({at, Arena::sizeOf(block->second->size), isFree ? block->second : nullptr, !isFree});
         ++block;
       } else {
         uint64_t end = slab.buffer->size;
@@ -149,29 +173,18 @@ class MovePlanner {
   // ---- one candidate
 
   // The large ones first, each where the least is left. What finds no room is left out.
-  std::vector<Move> placed(std::vector<Move> blocks, std::vector<Hole> holes, uint64_t enough) const {
+  static std::vector<Move> placed(std::vector<Move> blocks, Holes holes, uint64_t enough) {
     std::stable_sort(blocks.begin(), blocks.end(),
                      [](const Move& a, const Move& b) { return a.from.size > b.from.size; });
     std::vector<Move> away;
     for (Move& move : blocks) {
       if (!enough) break;
-      auto best = holes.end();
-      for (auto hole = holes.begin(); hole != holes.end(); ++hole)
-        if (hole->size >= move.from.size && isSeenAs(*hole, move.from) &&
-            (best == holes.end() || hole->size < best->size))
-          best = hole;
-      if (best == holes.end()) continue;
-      move.to = {arena_.slabs_[best->slab]->buffer.get(), best->offset, move.from.size};
-      best->offset += move.from.size;
-      best->size -= move.from.size;
+      move.to = holes.take(move.from);
+      if (!move.to) continue;
       enough -= std::min(enough, move.from.size);
       away.push_back(std::move(move));
     }
     return away;
-  }
-
-  bool isSeenAs(const Hole& hole, BufferView view) const {
-    return !arena_.slabs_[hole.slab]->buffer->host == !view.buffer->host;
   }
 
   Move moveOf(size_t slab, const Piece& piece) const {
@@ -196,9 +209,10 @@ class MovePlanner {
     for (const Move& move : moves->away_) free += move.from.size;
     if (free < size_) return nullptr;
     uint64_t at = begin, copies = moves->away_.size();
+    std::unordered_set<const Movable*> away;
+    for (const Move& move : moves->away_) away.insert(move.block.get());
     for (Move& move : blocks) {
-      const auto isIt = [&](const Move& other) { return other.block == move.block; };
-      if (std::any_of(moves->away_.begin(), moves->away_.end(), isIt)) continue;
+      if (away.contains(move.block.get())) continue;
       move.to = {buffer, at, move.from.size};
       at += move.from.size;
       if (move.to.offset == move.from.offset) {  // it lies well, and is none of the run
@@ -225,14 +239,14 @@ class MovePlanner {
   }
 
   // Free ranges beside these slabs, and beside the run.
-  std::vector<Hole> holes(const std::vector<size_t>& without, BufferView run) const {
-    std::vector<Hole> all;
+  Holes holes(const std::vector<size_t>& without, BufferView run) const {
+    Holes all;
     for (size_t s = 0; s < pieces_.size(); ++s) {
       if (std::find(without.begin(), without.end(), s) != without.end()) continue;
       for (const auto& [offset, size] : arena_.slabs_[s]->freeRanges) {
         const bool isInside = run.buffer == arena_.slabs_[s]->buffer.get() && offset < run.offset + run.size &&
                               offset + size > run.offset;
-        if (!isInside) all.push_back({s, offset, size});
+        if (!isInside) all.add({arena_.slabs_[s]->buffer.get(), offset, size});
       }
     }
     return all;
@@ -273,22 +287,24 @@ class MovePlanner {
   std::vector<std::vector<Piece>> pieces_;  // of each slab, in order
 };
 
-bool Arena::mayHelpToMove() const {
+bool Arena::mayHelpToMove(uint64_t refused) const {
   std::lock_guard lock(mutex_);
-  return refused_ > 0 && refused_ <= limit_ - used_ &&
+  return refused > 0 && refused <= limit_ - used_ &&
          std::any_of(slabs_.begin(), slabs_.end(), [](const auto& slab) { return !slab->movable.empty(); });
 }
 
-std::unique_ptr<Moves> Arena::planMoves(uint64_t taken) {
+std::unique_ptr<Moves> Arena::planMoves(uint64_t refused, uint64_t taken) {
   std::lock_guard lock(mutex_);
-  const uint64_t refused = std::exchange(refused_, 0);
   if (!refused || refused > limit_ || refused > limit_ - used_) return nullptr;
+  if (refused == planned_.size && used_ >= planned_.used) return nullptr;
   trimLocked();
   // What the job has had besides is free by now: in one run with the rest of it, if that can be.
-  const uint64_t both = refused + rounded(taken);
-  if (taken && both <= limit_ - used_)
-    if (auto moves = MovePlanner(*this, both).plan()) return moves;
-  return MovePlanner(*this, refused).plan();
+  const uint64_t both = refused + sizeOf(taken);
+  std::unique_ptr<Moves> moves;
+  if (taken && both <= limit_ - used_) moves = MovePlanner(*this, both).plan();
+  if (!moves) moves = MovePlanner(*this, refused).plan();
+  if (moves) planned_ = {refused, used_};
+  return moves;
 }
 
 void Arena::endMoves(std::unique_ptr<Moves> moves, bool done) noexcept {
@@ -311,6 +327,7 @@ void Arena::endMoves(std::unique_ptr<Moves> moves, bool done) noexcept {
   } else {
     for (const Move& move : moves->away_) giveBack(move.to);
     for (const BufferView& free : moves->free_) giveBack(free);
+    planned_ = {};
   }
   for (const auto* part : {&moves->away_, &moves->down_})
     for (const Move& move : *part) {

@@ -52,15 +52,15 @@ class DataFile {
   }
   std::unique_ptr<Mapping> map() const { return file().map(footer_.contentBytes); }
   // Reads the blocks that hold these bytes, each once in this process, and compares them with their checksums. Throws
-  // Damaged.
-  void check(uint64_t offset, uint64_t bytes);
+  // Damaged. `mapping`: of all of it, null: none is there.
+  void check(uint64_t offset, uint64_t bytes, const Mapping* mapping = nullptr);
   bool isChecked(uint64_t offset, uint64_t bytes) const;  // whether all of them were read so
   // Reads all of it anew.
   void verify(std::vector<LogFile::Problem>& problems) const;
 
  private:
   DataFile(std::unique_ptr<File> file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
-  bool isBlockWhole(uint64_t block) const;
+  bool isBlockWhole(uint64_t block, const Mapping* mapping = nullptr) const;
   const std::unique_ptr<File> file_;
   const std::string path_;
   DataFooter footer_;

@@ -17,6 +17,8 @@ class Mapping {
  public:
   virtual ~Mapping() = default;
   virtual Bytes bytes() const = 0;
+  // Whether the system has these in memory now: to read them asks no disk, which might fail, and that ends the process.
+  virtual bool isInMemory(uint64_t, uint64_t) const { return false; }
 };
 
 // An open file: what it shows stays, even when its name is gone. Any thread may read; what changes it takes turns.
@@ -26,6 +28,10 @@ class File {
   virtual ~File() = default;
   virtual size_t read(uint64_t offset, std::span<std::byte> into) = 0;  // how many: fewer at the file's end alone
   virtual void write(uint64_t offset, Bytes bytes) = 0;                 // all of them
+  // The same of some, one behind the other.
+  virtual void writePieces(uint64_t offset, std::span<const Bytes> pieces) {
+    for (const Bytes& piece : pieces) write(offset, piece), offset += piece.size();
+  }
   // It has this size from now on, and room on the disk for that.
   virtual void allocate(uint64_t bytes) = 0;
   virtual void truncate(uint64_t bytes) = 0;

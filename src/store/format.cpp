@@ -17,6 +17,30 @@ uint64_t headerCheck(const RecordHeader& header, uint64_t salt, uint64_t offset)
   return checksum(asBytes(&header, sizeof header).subspan(kSkip), seedAt(salt, offset));
 }
 
+// Of what is no body in one piece.
+uint64_t bodyCheck(const RecordParts& parts, uint64_t seed) {
+  static constexpr std::byte kPadding[sizeof(uint64_t)] = {};
+  XXH3_state_t state{};  // which the reset looks at
+  XXH3_64bits_reset_withSeed(&state, seed);
+  XXH3_64bits_update(&state, parts.key.data(), parts.key.size());
+  for (const Bytes& piece : parts.value) XXH3_64bits_update(&state, piece.data(), piece.size());
+  const uint64_t used = parts.key.size() + parts.valueBytes;
+  XXH3_64bits_update(&state, kPadding, padded(used) - used);
+  return XXH3_64bits_digest(&state);
+}
+
+RecordHeader headerWith(uint64_t bodyCheck, const RecordParts& parts, uint64_t salt, uint64_t offset, uint64_t synced) {
+  RecordHeader header{.bodyCheck = bodyCheck,
+                      .sequence = parts.sequence,
+                      .expiry = parts.expiry,
+                      .valueBytes = static_cast<uint32_t>(parts.valueBytes),
+                      .keyBytes = static_cast<uint16_t>(parts.key.size()),
+                      .kind = parts.kind,
+                      .synced = synced};
+  header.check = headerCheck(header, salt, offset);
+  return header;
+}
+
 }  // namespace
 
 uint64_t checksum(Bytes bytes, uint64_t seed) { return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed); }
@@ -30,6 +54,10 @@ bool isRecord(const RecordHeader& header, uint64_t salt, uint64_t offset) {
   return header.sequence != 0 && header.check == headerCheck(header, salt, offset);
 }
 
+RecordHeader headerOf(const RecordParts& parts, uint64_t salt, uint64_t offset, uint64_t synced) {
+  return headerWith(bodyCheck(parts, seedAt(salt, offset)), parts, salt, offset, synced);
+}
+
 void encodeRecord(const RecordParts& parts, uint64_t salt, uint64_t offset, uint64_t synced, std::byte* into) {
   std::byte* const body = into + sizeof(RecordHeader);
   std::memcpy(body, parts.key.data(), parts.key.size());
@@ -40,14 +68,8 @@ void encodeRecord(const RecordParts& parts, uint64_t salt, uint64_t offset, uint
   }
   const uint64_t used = parts.key.size() + parts.valueBytes, bodyBytes = padded(used);
   std::memset(body + used, 0, bodyBytes - used);
-  RecordHeader header{.sequence = parts.sequence,
-                      .expiry = parts.expiry,
-                      .valueBytes = static_cast<uint32_t>(parts.valueBytes),
-                      .keyBytes = static_cast<uint16_t>(parts.key.size()),
-                      .kind = parts.kind,
-                      .synced = synced};
-  header.bodyCheck = checksum({body, bodyBytes}, seedAt(salt, offset));
-  header.check = headerCheck(header, salt, offset);
+  const uint64_t check = checksum({body, bodyBytes}, seedAt(salt, offset));
+  const RecordHeader header = headerWith(check, parts, salt, offset, synced);
   std::memcpy(into, &header, sizeof header);
 }
 

@@ -121,6 +121,8 @@ struct RecordParts {
   std::span<const Bytes> value;  // one behind the other
   uint64_t valueBytes = 0;
 };
+// What stands before its body at `offset`.
+RecordHeader headerOf(const RecordParts& parts, uint64_t salt, uint64_t offset, uint64_t synced);
 // Writes recordBytes() to `into`, as it is to stand at `offset`.
 void encodeRecord(const RecordParts& parts, uint64_t salt, uint64_t offset, uint64_t synced, std::byte* into);
 

@@ -124,6 +124,7 @@ class LogWriter {
   void seal(bool& isSyncing);
 
  private:
+  void writeLarge(const RecordParts& parts, uint64_t bytes);
   void keep(const IndexEntry& entry, std::string_view key);
   uint64_t ahead(uint64_t end) const;  // what is allocated where that is needed
   void reserve(uint64_t end);

@@ -8,7 +8,8 @@
 namespace switchyard::store {
 namespace {
 
-constexpr uint64_t kBuffer = 4 << 20;  // records are collected up to that, a larger one goes by itself
+constexpr uint64_t kBuffer = 4 << 20;   // records are collected up to that
+constexpr uint64_t kLarge = 128 << 10;  // from there on one goes by itself, from where it lies
 constexpr uint64_t kMostStep = 16 << 20;
 
 }  // namespace
@@ -44,10 +45,14 @@ uint64_t LogWriter::sizeWith(uint64_t keyBytes, uint64_t valueBytes) const {
 
 uint64_t LogWriter::append(const RecordParts& parts) {
   const uint64_t bytes = recordBytes(parts.key.size(), parts.valueBytes), offset = at_.end;
-  if (!buffer_.empty() && buffer_.size() + bytes > kBuffer) flush();
-  const size_t at = buffer_.size();
-  buffer_.resize(at + bytes);
-  encodeRecord(parts, log_->salt(), offset, synced_, buffer_.data() + at);
+  if (bytes >= kLarge) {
+    writeLarge(parts, bytes);
+  } else {
+    if (buffer_.size() + bytes > kBuffer) flush();
+    const size_t at = buffer_.size();
+    buffer_.resize(at + bytes);
+    encodeRecord(parts, log_->salt(), offset, synced_, buffer_.data() + at);
+  }
   at_.end += bytes;
   keep({.sequence = parts.sequence,
         .offset = offset,
@@ -88,8 +93,22 @@ void LogWriter::flush() {
   touched_ = flushed_ + buffer_.size();
   log_->file().write(flushed_, buffer_);
   flushed_ += buffer_.size();
-  if (buffer_.capacity() > 2 * kBuffer) buffer_ = {};
   buffer_.clear();
+}
+
+// Without a copy of it in between.
+void LogWriter::writeLarge(const RecordParts& parts, uint64_t bytes) {
+  static constexpr std::byte kPadding[sizeof(uint64_t)] = {};
+  flush();
+  reserve(flushed_ + bytes);
+  const RecordHeader header = headerOf(parts, log_->salt(), flushed_, synced_);
+  const uint64_t used = sizeof header + parts.key.size() + parts.valueBytes;
+  std::vector<Bytes> pieces{asBytes(&header, sizeof header), asBytes(parts.key.data(), parts.key.size())};
+  pieces.insert(pieces.end(), parts.value.begin(), parts.value.end());
+  pieces.push_back(Bytes(kPadding).first(bytes - used));
+  touched_ = flushed_ + bytes;
+  log_->file().writePieces(flushed_, pieces);
+  flushed_ += bytes;
 }
 
 void LogWriter::sync() {

@@ -1,5 +1,6 @@
 #include "store/manifest.h"
 
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -84,7 +85,9 @@ Manifest readManifest(Files& files, const std::string& folder) {
   const auto file = files.open(path, Files::Open::Read);
   if (!file) throw Error(Code::InvalidArgument, "the folder '" + folder + "' is no store: it has no file 'manifest'");
   ManifestHeader header{.magic = 0};
-  readAll(*file, 0, {reinterpret_cast<std::byte*>(&header), sizeof header});
+  const size_t got = file->read(0, {reinterpret_cast<std::byte*>(&header), sizeof header});
+  if (got < sizeof header && std::memcmp(&header, &kManifestMagic, std::min(got, sizeof kManifestMagic)) == 0)
+    throw damaged(path, got, "it ends there, in its header");
   checkHeader(header, folder, path);
   std::string body(header.bodyBytes, '\0');
   const bool isRead = readAll(*file, sizeof header, {reinterpret_cast<std::byte*>(body.data()), body.size()});

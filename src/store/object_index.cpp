@@ -96,13 +96,15 @@ void ObjectIndex::fill(std::vector<Found>& found, int64_t now) {
   }
 }
 
-void ObjectIndex::expire(int64_t now) {
-  while (!due_.empty() && due_.begin()->first <= now) {
+bool ObjectIndex::expire(int64_t now, size_t most) {
+  for (; !due_.empty() && due_.begin()->first <= now; --most) {
+    if (most == 0) return true;
     const auto at = objects_.find(due_.begin()->second);
     countOut(at->first, at->second);
     at->second.isGone = true;
     countIn(at->first, at->second);
   }
+  return false;
 }
 
 ObjectIndex::Fate ObjectIndex::fateOf(const LogEntry& entry) const {

@@ -54,8 +54,8 @@ class ObjectIndex {
     LogFile* log;
   };
   void fill(std::vector<Found>& found, int64_t now);
-  // Those whose time is over by now count no more.
-  void expire(int64_t now);
+  // Those whose time is over by now count no more, so many of them. Whether there may be others.
+  bool expire(int64_t now, size_t most = SIZE_MAX);
 
   // What becomes of a record whose file is being replaced.
   enum class Fate { Drop, Keep, KeepAsDelete };

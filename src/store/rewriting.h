@@ -12,6 +12,8 @@ namespace switchyard::store {
 // Of one step: writers wait for no more than that.
 inline constexpr uint64_t kStepBytes = 1 << 20;
 inline constexpr size_t kStepEntries = 4096;
+// Of the index, under one lock: readers wait for no more than that.
+inline constexpr size_t kLockedEntries = 1024;
 
 struct Rewriting {
   struct Moved {

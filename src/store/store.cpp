@@ -31,19 +31,21 @@ int64_t systemNow() {
 
 int64_t Store::now() const { return options_.now ? options_.now() : systemNow(); }
 
-void Store::write(Write write) {
+void Store::ask(Request request) {
   {
-    std::lock_guard lock(mutex_);
-    queue_.push_back({std::move(write), nullptr});
+    std::lock_guard lock(queueMutex_);
+    queue_.push_back(std::move(request));
   }
   if (options_.wantsWork) options_.wantsWork();
 }
 
-void Store::perform(std::function<void()> task) {
-  {
-    std::lock_guard lock(mutex_);
-    queue_.push_back({{}, std::move(task)});
-  }
+void Store::write(Write write) { ask({std::move(write), nullptr}); }
+
+void Store::perform(std::function<void()> task) { ask({{}, std::move(task)}); }
+
+void Store::reclaim() {
+  if (options_.readOnly) return;
+  wantsRoom_ = true;
   if (options_.wantsWork) options_.wantsWork();
 }
 
@@ -52,7 +54,7 @@ bool Store::work() {
   std::function<void()> task;
   uint64_t bytes = 0;
   {
-    std::lock_guard lock(mutex_);
+    std::lock_guard lock(queueMutex_);
     while (!queue_.empty() && bytes < kBatchBytes && writes.size() < kBatchWrites) {
       Request& next = queue_.front();
       if (next.task) {
@@ -100,13 +102,29 @@ std::optional<Value> Store::get(std::string_view key) const {
   return value;
 }
 
+std::optional<Store::LastRecord> Store::lastRecord(std::string_view key) const {
+  std::lock_guard lock(mutex_);
+  const Object* found = index_.any(key);
+  if (!found) return std::nullopt;
+  return LastRecord{found->sequence, index_.find(key, now()) != nullptr};
+}
+
 std::vector<std::string> Store::list(std::string_view prefix, std::string_view after, size_t limit) const {
   std::vector<std::string> keys;
-  std::lock_guard lock(mutex_);
   const int64_t time = now();
-  auto at = after >= prefix && !after.empty() ? index_.after(after) : index_.from(prefix);
-  for (; at != index_.all().end() && keys.size() < limit && at->first.starts_with(prefix); ++at)
-    if (index_.find(at->first, time)) keys.push_back(at->first);
+  std::string last(after);
+  for (bool more = true; more; mutex_.letOthersIn()) {
+    std::lock_guard lock(mutex_);
+    auto at = !last.empty() && last >= prefix ? index_.after(last) : index_.from(prefix);
+    more = false;
+    for (size_t steps = 0; at != index_.all().end() && keys.size() < limit && at->first.starts_with(prefix); ++at) {
+      if (index_.find(at->first, time)) keys.push_back(at->first);
+      if (++steps < kLockedEntries) continue;
+      last = at->first;
+      more = true;
+      break;
+    }
+  }
   return keys;
 }
 

@@ -22,6 +22,7 @@
 #include "store/log_file.h"
 #include "store/manifest.h"
 #include "store/object_index.h"
+#include "store/polite_mutex.h"
 #include "store/rewriting.h"
 
 namespace switchyard::store {
@@ -128,11 +129,19 @@ class Store {
   void write(Write write);
   // `task` runs between writes; must not throw.
   void perform(std::function<void()> task);
+  // Whatever of its files does not count is to go, as far as that is worth while, though nobody waits for the room.
+  void reclaim();
   // Some of what there is to do. False: nothing is left.
   bool work();
 
   // Reads. Nothing: there is no such key, or its time is over. Throws Damaged.
   std::optional<Value> get(std::string_view key) const;
+  struct LastRecord {
+    uint64_t sequence = 0;
+    bool isThere = false;  // not deleted, and its time is not over
+  };
+  // Of one that is gone nothing is known once no older record of it is on the disk.
+  std::optional<LastRecord> lastRecord(std::string_view key) const;
   std::vector<std::string> list(std::string_view prefix, std::string_view after, size_t limit) const;
   StoreStats stats() const;
   Verified verify() const;
@@ -170,6 +179,8 @@ class Store {
   };
   using Writes = std::vector<Write>;
   struct Run;
+  // Of which files so much is dead that they are worth being replaced: half, a quarter, a sixteenth.
+  enum class Worth { Half, Quarter, Sixteenth };
 
   Store(std::string path, Options options);
   void openFolder();
@@ -179,6 +190,7 @@ class Store {
   LogIndex readIndex(const LogFile& log, const Manifest::Log& entry);
   LogIndex openLog(LogFile& log, const Manifest::Log& entry, bool& isChanged);
   LogIndex recoverLog(LogFile& log, bool& isChanged);
+  static bool sealFound(LogFile& log, const LogIndex& index, bool& isSyncing);
   void fill(std::vector<std::pair<std::shared_ptr<LogFile>, LogIndex>>& found);
   void openCollections(const Manifest& manifest);
   std::shared_ptr<DataFile> openData(const Manifest::Data& data);
@@ -191,6 +203,7 @@ class Store {
   void prepareRun(const Write& first);
   void place(Run& run, Write& write, size_t at);
   void apply(Run& run, std::span<Write> writes);
+  Written applyEntry(const LogEntry& entry, LogFile* log, int64_t time);  // under mutex_
   void settle(std::span<Write> writes, const std::exception_ptr& error);
   bool fits(const Write& write) const;  // within the limit
   bool makeRoom(const Write& write);
@@ -209,15 +222,21 @@ class Store {
   // A file that nothing names; after a failure it may be that the manifest on the disk does.
   void removeUnlessFailed(const std::string& path);
 
+  void ask(Request request);
   bool maintain();
   void payOwed();
   bool isResting() const;
-  std::vector<std::shared_ptr<LogFile>> chooseFiles(bool urgently) const;
+  std::shared_ptr<LogFile> leftover() const;
+  bool sealLeftover();
+  bool tendFiles();
+  std::vector<std::shared_ptr<LogFile>> chooseFiles(Worth worth) const;
+  std::vector<std::shared_ptr<LogFile>> chooseForRoom(Worth worth);
   void beginRewriting(std::vector<std::shared_ptr<LogFile>> inputs);
   void stepRewriting();
   uint64_t copyEntry(const LogEntry& entry, const LogFile& from);  // how many bytes of it
   void endRewriting();
   void install(Rewriting& done);
+  void installEntry(const Rewriting::Moved& moved, LogFile* out);  // under mutex_
   void abandonRewriting(const Error& error);
   bool isLive(const LogEntry& record) const;  // of a collection; under mutex_
 
@@ -230,9 +249,12 @@ class Store {
   Files& files_;
   std::unique_ptr<File> lock_;
   std::atomic<uint64_t> nextFile_{1};
+  std::atomic<bool> wantsRoom_{false};
 
-  mutable std::mutex mutex_;  // all below, which the working thread alone changes, but for the queue and staged files
+  std::mutex queueMutex_;  // for moments: whoever asks must not wait for what is done
   std::deque<Request> queue_;
+
+  mutable PoliteMutex mutex_;  // all below, which the working thread alone changes, but for staged files
   ObjectIndex index_;
   std::vector<std::shared_ptr<LogFile>> logs_;
   std::map<uint64_t, Collection> collections_;

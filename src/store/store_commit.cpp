@@ -142,11 +142,7 @@ bool Store::makeRoom(const Write& write) {
   if (fits(write)) return true;
   if (rewriting_) abandonRewriting(Error(Code::Closed, "others are more urgent"));
   while (!fits(write)) {
-    auto inputs = chooseFiles(true);
-    if (inputs.empty() && writer_ && writer_->log()->dead() > writer_->log()->live) {
-      sealWriter();
-      inputs = chooseFiles(true);
-    }
+    auto inputs = chooseForRoom(Worth::Quarter);
     if (inputs.empty()) return false;
     beginRewriting(std::move(inputs));
     while (rewriting_) stepRewriting();
@@ -241,34 +237,40 @@ size_t Store::commitRun(std::span<Write> writes) {
   return count;
 }
 
+Written Store::applyEntry(const LogEntry& entry, LogFile* log, int64_t time) {
+  Written answer{.sequence = entry.sequence};
+  if (entry.kind != Kind::Record) {
+    answer.existed = index_.apply(entry, log, time);
+    return answer;
+  }
+  uint64_t id;
+  std::memcpy(&id, entry.key.data(), sizeof id);
+  const auto at = collections_.find(id);
+  if (at == collections_.end()) {
+    answer.error = std::make_exception_ptr(Error(Code::Closed, "the collection was dropped"));
+    return answer;
+  }
+  at->second.records.push_back({entry.sequence, {log, entry.offset}, entry.bytes()});
+  log->live += entry.bytes();
+  return answer;
+}
+
 void Store::apply(Run& run, std::span<Write> writes) {
   std::vector<Written> answers;
   answers.reserve(run.placed.size());
-  {
+  LogFile* const log = writer_->log().get();
+  const int64_t time = now();
+  while (answers.size() < run.placed.size()) {
+    mutex_.letOthersIn();
     std::lock_guard lock(mutex_);
-    LogFile* const log = writer_->log().get();
-    const int64_t time = now();
-    log->recordsEnd = writer_->end();
-    log->records = writer_->records();
-    for (const Run::Placed& placed : run.placed) {
-      const LogEntry& entry = placed.entry;
-      answers.push_back({.sequence = entry.sequence});
-      if (entry.kind != Kind::Record) {
-        answers.back().existed = index_.apply(entry, log, time);
-        continue;
-      }
-      uint64_t id;
-      std::memcpy(&id, entry.key.data(), sizeof id);
-      const auto at = collections_.find(id);
-      if (at == collections_.end()) {
-        answers.back().error = std::make_exception_ptr(Error(Code::Closed, "the collection was dropped"));
-        continue;
-      }
-      at->second.records.push_back({entry.sequence, {log, entry.offset}, entry.bytes()});
-      log->live += entry.bytes();
+    if (answers.empty()) {
+      log->recordsEnd = writer_->end();
+      log->records = writer_->records();
+      ++commits_;
     }
-    acknowledged_ = run.placed.back().entry.sequence;
-    ++commits_;
+    const size_t end = std::min(run.placed.size(), answers.size() + kLockedEntries);
+    while (answers.size() < end) answers.push_back(applyEntry(run.placed[answers.size()].entry, log, time));
+    acknowledged_ = answers.back().sequence;
   }
   for (size_t i = 0; i < answers.size(); ++i)
     if (Write& write = writes[run.placed[i].write]; write.done) write.done(answers[i]);

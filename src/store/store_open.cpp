@@ -116,7 +116,12 @@ void Store::readFolder() {
   }
   fill(found);
   if (!isChanged || options_.readOnly) return;
-  publish(currentManifest());
+  try {
+    publish(currentManifest());
+  } catch (const Error& error) {
+    if (error.code != Code::OutOfMemory) throw;
+    return;  // a full disk: the manifest that there is names all of these, and a later one is published in its time
+  }
   removeStrangers(currentManifest());
 }
 
@@ -165,9 +170,25 @@ LogIndex Store::recoverLog(LogFile& log, bool& isChanged) {
     log.file().write(at, piece);
   }
   bool isSyncing = false;
-  LogWriter(log.shared_from_this(), index, tail.end).seal(isSyncing);
-  log.isSealed = true;
+  log.isSealed = sealFound(log, index, isSyncing);
   return index;
+}
+
+// False: there is no room for its end. Then its records are on the disk, it takes no more than those, and it can be
+// ended later.
+bool Store::sealFound(LogFile& log, const LogIndex& index, bool& isSyncing) {
+  try {
+    LogWriter(log.shared_from_this(), index, log.recordsEnd).seal(isSyncing);
+    return true;
+  } catch (const Error& failed) {
+    if (failed.code != Code::OutOfMemory || isSyncing) throw;
+  }
+  isSyncing = true;
+  log.file().truncate(log.recordsEnd);
+  log.file().sync();
+  log.bytes = log.recordsEnd;
+  isSyncing = false;
+  return false;
 }
 
 void Store::fill(std::vector<std::pair<std::shared_ptr<LogFile>, LogIndex>>& found) {

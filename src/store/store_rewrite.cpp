@@ -19,16 +19,59 @@ constexpr auto kRest = std::chrono::seconds(10);  // after one that has failed
 
 bool Store::maintain() {
   if (options_.readOnly) return false;
-  {
+  for (bool more = true; more; mutex_.letOthersIn()) {
     std::lock_guard lock(mutex_);
     if (isClosed_ || !failure_.empty()) return false;
-    index_.expire(now());
+    more = index_.expire(now(), kLockedEntries);
   }
   if (rewriting_) return stepRewriting(), true;
   if (isResting()) return false;
-  auto inputs = chooseFiles(false);
-  if (inputs.empty()) return false;
+  try {
+    return tendFiles();
+  } catch (...) {  // of a file that was to be ended; what is there holds
+    restsUntil_ = std::chrono::steady_clock::now() + kRest;
+    return true;
+  }
+}
+
+// Ends a file, or begins to replace some; false: there is nothing to do.
+bool Store::tendFiles() {
+  auto inputs = chooseFiles(Worth::Half);
+  if (inputs.empty() && wantsRoom_.exchange(false)) {
+    for (const Worth worth : {Worth::Quarter, Worth::Sixteenth})
+      if (inputs.empty()) inputs = chooseForRoom(worth);
+    wantsRoom_ = !inputs.empty();
+  }
+  if (inputs.empty()) return sealLeftover();  // behind what gives room back
   beginRewriting(std::move(inputs));
+  return true;
+}
+
+// A file that an opening found no room to end.
+std::shared_ptr<LogFile> Store::leftover() const {
+  std::lock_guard lock(mutex_);
+  const auto isLeft = [&](const auto& log) { return !log->isSealed && !(writer_ && log == writer_->log()); };
+  const auto at = std::find_if(logs_.begin(), logs_.end(), isLeft);
+  return at == logs_.end() ? nullptr : *at;
+}
+
+// Ends one such file; false: there is none. Throws where there still is no room.
+bool Store::sealLeftover() {
+  const auto log = leftover();
+  if (!log) return false;
+  bool isSyncing = false;
+  try {
+    if (!sealFound(*log, log->scan(log->records), isSyncing))
+      throw Error(Code::OutOfMemory, "the store's file '" + log->path() + "' can't be ended: the disk has no room");
+  } catch (const Error& failed) {
+    if (isSyncing) fail(failed);
+    throw;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    log->isSealed = true;
+  }
+  publish(currentManifest());
   return true;
 }
 
@@ -42,8 +85,9 @@ void Store::payOwed() {
   }
 }
 
-// Sealed files of which no more than half counts, or, where room is needed, three quarters; else small ones.
-std::vector<std::shared_ptr<LogFile>> Store::chooseFiles(bool urgently) const {
+// Sealed files that are worth it; else small ones.
+std::vector<std::shared_ptr<LogFile>> Store::chooseFiles(Worth worth) const {
+  const uint64_t share = worth == Worth::Half ? 2 : worth == Worth::Quarter ? 4 : 16;
   std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<LogFile>> most, small;
   const uint64_t limit = fileBytes();
@@ -51,8 +95,7 @@ std::vector<std::shared_ptr<LogFile>> Store::chooseFiles(bool urgently) const {
   for (const auto& log : logs_) {
     if (!log->isSealed || log->isRefused) continue;
     const uint64_t all = log->dead() + log->live;
-    const bool isWorth = urgently ? log->dead() * 4 >= all : log->dead() * 2 >= all;
-    if (isWorth && log->dead() > 0 && (most.empty() || live + log->live <= limit)) {
+    if (log->dead() > 0 && log->dead() * share >= all && (most.empty() || live + log->live <= limit)) {
       live += log->live;
       most.push_back(log);
     } else if (log->bytes < limit / kSmall && smallBytes + log->live <= limit) {
@@ -63,6 +106,14 @@ std::vector<std::shared_ptr<LogFile>> Store::chooseFiles(bool urgently) const {
   if (!most.empty()) return most;
   if (small.size() < kSmallFiles) small.clear();
   return small;
+}
+
+// The same, and the file that is written to, if it is needed.
+std::vector<std::shared_ptr<LogFile>> Store::chooseForRoom(Worth worth) {
+  auto inputs = chooseFiles(worth);
+  if (!inputs.empty() || !writer_ || writer_->log()->dead() <= writer_->log()->live) return inputs;
+  sealWriter();
+  return chooseFiles(worth);
 }
 
 void Store::beginRewriting(std::vector<std::shared_ptr<LogFile>> inputs) {
@@ -164,33 +215,40 @@ void Store::endRewriting() {
 
 // The new file is in the manifest: what stands there is found there from now on.
 void Store::install(Rewriting& done) {
-  std::lock_guard lock(mutex_);
   LogFile* const out = done.out ? done.out->log().get() : nullptr;
-  for (const Rewriting::Moved& moved : done.moved) {
-    const LogEntry& entry = moved.entry;
-    if (entry.kind != Kind::Record) {
-      if (moved.fate == ObjectIndex::Fate::Drop)
-        index_.dropped(entry);
-      else
-        index_.moved(entry, moved.fate, {out, moved.offset});
-      continue;
-    }
-    if (moved.fate == ObjectIndex::Fate::Drop || !isLive(entry)) continue;
-    uint64_t id;
-    std::memcpy(&id, entry.key.data(), sizeof id);
-    auto& records = collections_.at(id).records;
-    const auto at =
-        std::lower_bound(records.begin(), records.end(), entry.sequence,
-                         [](const RecordPlace& record, uint64_t sequence) { return record.sequence < sequence; });
-    at->place.log->live -= at->bytes;
-    at->place = {out, moved.offset};
-    out->live += at->bytes;
+  // Both hold meanwhile, so readers may come in between.
+  for (size_t at = 0; at < done.moved.size(); mutex_.letOthersIn()) {
+    std::lock_guard lock(mutex_);
+    for (const size_t end = std::min(done.moved.size(), at + kLockedEntries); at < end; ++at)
+      installEntry(done.moved[at], out);
   }
+  std::lock_guard lock(mutex_);
   std::erase_if(logs_, [&](const auto& log) {
     return std::find(done.inputs.begin(), done.inputs.end(), log) != done.inputs.end();
   });
   if (out) logs_.push_back(done.out->log());
   ++rewritten_;
+}
+
+void Store::installEntry(const Rewriting::Moved& moved, LogFile* out) {
+  const LogEntry& entry = moved.entry;
+  if (entry.kind != Kind::Record) {
+    if (moved.fate == ObjectIndex::Fate::Drop)
+      index_.dropped(entry);
+    else
+      index_.moved(entry, moved.fate, {out, moved.offset});
+    return;
+  }
+  if (moved.fate == ObjectIndex::Fate::Drop || !isLive(entry)) return;
+  uint64_t id;
+  std::memcpy(&id, entry.key.data(), sizeof id);
+  auto& records = collections_.at(id).records;
+  const auto at =
+      std::lower_bound(records.begin(), records.end(), entry.sequence,
+                       [](const RecordPlace& record, uint64_t sequence) { return record.sequence < sequence; });
+  at->place.log->live -= at->bytes;
+  at->place = {out, moved.offset};
+  out->live += at->bytes;
 }
 
 // The old files hold. One that can't be read is left alone from now on; what else there is may be tried again later.

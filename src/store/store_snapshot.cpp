@@ -29,6 +29,9 @@ void copyPart(Files& files, const Snapshot::Part& part, const std::string& to) {
   copy->sync();
 }
 
+// Where the target's name ends, of a folder that is to become it.
+constexpr std::string_view kPart = ".part-";
+
 Error taken(const std::string& target) {
   return {Code::InvalidArgument, "'" + target + "' is there already; give the path of a folder that is not"};
 }
@@ -43,12 +46,34 @@ void removeAll(Files& files, const std::string& folder) noexcept {
   }
 }
 
+// Whether nobody makes it any more: its lock, which comes before anything else that is in it, is free. One that is
+// being begun this very moment may be taken for such a one: of two of one name one fails in any case.
+bool isLeft(Files& files, const std::string& folder) {
+  const auto lock = files.open(folder + "/" + std::string(kLockName), Files::Open::Write);
+  return !lock || lock->tryLock();
+}
+
+// What a process that died has begun of the same snapshot.
+void removeLeftovers(Files& files, const std::string& target) noexcept {
+  try {
+    const std::string folder = parentOf(target),
+                      begin = target.substr(target.find_last_of('/') + 1) + std::string(kPart);
+    for (const std::string& name : files.list(folder).value_or(std::vector<std::string>()))
+      if (name.starts_with(begin) && name.size() == begin.size() + hexadecimal(0).size() &&
+          isLeft(files, folder + "/" + name))
+        removeAll(files, folder + "/" + name);
+  } catch (...) {
+    // They may stay: what is asked for is the snapshot.
+  }
+}
+
 }  // namespace
 
 Snapshot Store::snapshot() {
   if (!options_.readOnly) {
     checkMayChange();
     if (writer_ && writer_->records() > 0) sealWriter();
+    while (sealLeftover()) {}
     publish(currentManifest());
   }
   std::lock_guard lock(mutex_);
@@ -71,9 +96,13 @@ Snapshot Store::snapshot() {
 
 void writeSnapshot(Files& files, const Snapshot& snapshot, const std::string& target) {
   if (files.list(target)) throw taken(target);
-  const std::string beside = target + ".part-" + hexadecimal(freshSalt());
+  removeLeftovers(files, target);
+  const std::string beside = target + std::string(kPart) + hexadecimal(freshSalt());
   if (!files.makeFolder(beside)) throw taken(beside);
   try {
+    // For as long as it is made. In a store it is the file that writers lock.
+    const auto lock = files.open(beside + "/" + std::string(kLockName), Files::Open::Create);
+    if (!lock->tryLock()) throw taken(beside);
     for (const Snapshot::Part& part : snapshot.parts) {
       const std::string from = snapshot.folder + "/" + part.name, to = beside + "/" + part.name;
       if (!files.link(from, to)) copyPart(files, part, to);

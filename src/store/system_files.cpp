@@ -3,6 +3,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <dirent.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 namespace switchyard::store {
 namespace {
 
+constexpr size_t kMostPieces = 1024;             // that Linux takes in a call
 constexpr size_t kMostAtOnce = size_t{1} << 30;  // Linux transfers no more than 2 GB in a call
 
 [[noreturn]] void fail(const std::string& what, const std::string& path, int error) {
@@ -41,15 +43,24 @@ constexpr size_t kMostAtOnce = size_t{1} << 30;  // Linux transfers no more than
 
 class SystemMapping final : public Mapping {
  public:
-  SystemMapping(void* data, size_t bytes) : data_(data), bytes_(bytes) {}
+  SystemMapping(void* data, size_t bytes, bool tells) : data_(data), bytes_(bytes), tells_(tells) {}
   ~SystemMapping() override {
     if (data_) ::munmap(data_, bytes_);
   }
   Bytes bytes() const override { return asBytes(data_, bytes_); }
+  bool isInMemory(uint64_t offset, uint64_t bytes) const override {
+    if (!tells_ || offset > bytes_ || bytes > bytes_ - offset) return false;
+    static const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+    const uint64_t from = offset / page * page, length = offset + bytes - from;
+    std::vector<unsigned char> pages((length + page - 1) / page);
+    if (::mincore(static_cast<char*>(data_) + from, length, pages.data())) return false;
+    return std::all_of(pages.begin(), pages.end(), [](unsigned char each) { return each & 1; });
+  }
 
  private:
   void* const data_;
   const size_t bytes_;
+  const bool tells_;  // Linux says of a file that is another user's that all of it is in memory
 };
 
 class SystemFile final : public File {
@@ -78,6 +89,24 @@ class SystemFile final : public File {
       done += static_cast<size_t>(put);
     }
   }
+  void writePieces(uint64_t offset, std::span<const Bytes> pieces) override {
+    std::vector<iovec> left;
+    left.reserve(pieces.size());
+    for (const Bytes& piece : pieces)
+      if (!piece.empty()) left.push_back({const_cast<std::byte*>(piece.data()), piece.size()});
+    for (size_t first = 0; first < left.size();) {
+      const auto count = static_cast<int>(std::min<size_t>(left.size() - first, kMostPieces));
+      const ssize_t put = ::pwritev(file_, &left[first], count, static_cast<off_t>(offset));
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0) fail("can't be written", path_, errno);
+      auto done = static_cast<size_t>(put);
+      offset += done;
+      for (; first < left.size() && done >= left[first].iov_len; ++first) done -= left[first].iov_len;
+      if (done == 0) continue;
+      left[first].iov_base = static_cast<std::byte*>(left[first].iov_base) + done;
+      left[first].iov_len -= done;
+    }
+  }
   void allocate(uint64_t bytes) override {
     int error;
     while ((error = ::posix_fallocate(file_, 0, static_cast<off_t>(bytes))) == EINTR) {}
@@ -102,10 +131,12 @@ class SystemFile final : public File {
     fail("can't be locked", path_, errno);
   }
   std::unique_ptr<Mapping> map(uint64_t bytes) override {
-    if (bytes == 0) return std::make_unique<SystemMapping>(nullptr, 0);
+    if (bytes == 0) return std::make_unique<SystemMapping>(nullptr, 0, false);
     void* data = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file_, 0);
     if (data == MAP_FAILED) fail("can't be mapped", path_, errno);
-    return std::make_unique<SystemMapping>(data, bytes);
+    struct stat status {};
+    const bool isOurs = ::fstat(file_, &status) == 0 && status.st_uid == ::geteuid();
+    return std::make_unique<SystemMapping>(data, bytes, isOurs);
   }
 
  private:

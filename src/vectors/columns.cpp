@@ -118,31 +118,76 @@ size_t Column::bytes() const {
          dictionary.bytes();
 }
 
-bool Columns::hasAll(const std::set<std::string>& fields, size_t rows) const {
-  std::shared_lock reading(mutex_);
-  return std::all_of(fields.begin(), fields.end(), [&](const std::string& field) {
+bool Columns::tryHold(const std::set<std::string>& fields, HeldColumns& held) const {
+  const uint64_t now = uses_.fetch_add(1, std::memory_order_relaxed) + 1;
+  for (const std::string& field : fields) {
     const auto found = columns_.find(field);
-    return found != columns_.end() && found->second.rows >= rows;
-  });
+    if (found == columns_.end()) continue;
+    found->second->used.store(now, std::memory_order_relaxed);
+    held.columns_.emplace(field, found->second);
+  }
+  return held.columns_.size() == fields.size();
+}
+
+HeldColumns Columns::hold(const std::set<std::string>& fields) {
+  HeldColumns held;
+  held.of_ = this;
+  {
+    std::shared_lock reading(mutex_);
+    if (tryHold(fields, held)) return held;
+  }
+  std::unique_lock writing(mutex_);
+  for (const std::string& field : fields) {
+    auto& column = columns_[field];
+    if (!column) column = std::make_shared<Column>();
+    column->used.store(uses_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    held.columns_[field] = column;
+  }
+  makeRoom(held);
+  return held;
+}
+
+// Those that nobody has asked for the longest go; who holds them goes on with them.
+void Columns::makeRoom(const HeldColumns& held) {
+  const size_t most = std::max(kMost, held.columns_.size());
+  while (columns_.size() > most) {
+    auto oldest = columns_.end();
+    for (auto at = columns_.begin(); at != columns_.end(); ++at)
+      if (!held.columns_.contains(at->first) && (oldest == columns_.end() || at->second->used < oldest->second->used))
+        oldest = at;
+    drop(oldest);
+  }
+}
+
+void Columns::drop(std::map<std::string, std::shared_ptr<Column>>::iterator at) {
+  at->second->isGone = true;
+  bytes_.fetch_sub(std::exchange(at->second->counted, 0), std::memory_order_relaxed);
+  columns_.erase(at);
+}
+
+bool Columns::hasAll(const HeldColumns& held, size_t rows) const {
+  std::shared_lock reading(mutex_);
+  return std::all_of(held.columns_.begin(), held.columns_.end(),
+                     [&](const auto& entry) { return entry.second->rows >= rows; });
 }
 
 // The columns that are farthest back, up to where another one begins.
-Columns::Step Columns::next(const std::set<std::string>& fields, size_t rows) {
+Columns::Step Columns::next(const HeldColumns& held, size_t rows) {
   Step step{.from = rows, .to = rows};
-  for (const std::string& field : fields) step.from = std::min(step.from, columns_[field].rows);
+  for (const auto& [field, column] : held.columns_) step.from = std::min(step.from, column->rows);
   step.to = std::min(step.to, step.from + kRowsAtOnce);
-  for (const std::string& field : fields) {
-    const auto column = columns_.find(field);
-    if (column->second.rows > step.from)
-      step.to = std::min(step.to, column->second.rows);
+  for (const auto& [field, column] : held.columns_) {
+    if (column->rows > step.from)
+      step.to = std::min(step.to, column->rows);
     else
-      step.columns.emplace(column->first, &column->second);
+      step.columns.emplace(field, column.get());
   }
   return step;
 }
 
 void Columns::count(const Step& step) {
   for (const auto& [path, column] : step.columns) {
+    if (column->isGone) continue;
     const size_t now = path.size() + column->bytes();
     bytes_.fetch_add(now - std::exchange(column->counted, now), std::memory_order_relaxed);
   }
@@ -152,21 +197,19 @@ std::set<std::string> Columns::fields() const {
   std::shared_lock reading(mutex_);
   std::set<std::string> fields;
   for (const auto& [path, column] : columns_)
-    if (column.kinds) fields.insert(path);
+    if (column->kinds) fields.insert(path);
   return fields;
 }
 
-std::set<std::string> Columns::names() const {
-  std::shared_lock reading(mutex_);
-  return names_;
+std::set<std::string> HeldColumns::names() const {
+  std::shared_lock reading(of_->mutex_);
+  return of_->names_;
 }
 
-void Columns::forget(const std::string& field) {
-  std::unique_lock writing(mutex_);
-  const auto found = columns_.find(field);
-  if (found == columns_.end() || found->second.kinds) return;
-  bytes_.fetch_sub(found->second.counted, std::memory_order_relaxed);
-  columns_.erase(found);
+void HeldColumns::forget(const std::string& field) const {
+  std::unique_lock writing(of_->mutex_);
+  const auto found = of_->columns_.find(field);
+  if (found != of_->columns_.end() && !found->second->kinds) of_->drop(found);
 }
 
 void Columns::read(uint32_t row, std::string_view json, const Step& step) {

@@ -1,12 +1,13 @@
 // Fields of a segment's metadata as columns, for filters. Each is made of the JSON when a filter first asks for it, and
 // goes on where rows have come since. What they take is in proportion to the values that there are, not to rows times
-// fields, of which each row may have others.
+// fields, of which each row may have others. Of many fields those that were asked for last have columns.
 //
 // A field has a path: its key, after a dot those of objects within, "place.city". A row has in it a number, a string, a
 // truth value or null; or, of an array, each of its elements that is such a one.
 #pragma once
 #include <atomic>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <shared_mutex>
@@ -72,9 +73,11 @@ class Rows {
 };
 
 struct Column {
-  size_t rows = 0;     // which it was made of
-  size_t counted = 0;  // bytes of it, of all columns' sum
-  uint32_t kinds = 0;  // of all values and elements that there are
+  size_t rows = 0;                        // which it was made of
+  size_t counted = 0;                     // bytes of it, of all columns' sum
+  bool isGone = false;                    // it is held by filters alone
+  mutable std::atomic<uint64_t> used{0};  // when it was asked for last
+  uint32_t kinds = 0;                     // of all values and elements that there are
   Rows nulls, exists;
   Entries<double> numbers;
   Entries<uint32_t> strings;  // by their codes
@@ -84,51 +87,76 @@ struct Column {
   size_t bytes() const;
 };
 
+class Columns;
+
+// Columns of the fields that a filter asks for: they stay as long as this is there, whatever others ask for.
+class HeldColumns {
+ public:
+  // use(column or null), while nobody writes.
+  template <class Use>
+  auto with(const std::string& path, const Use& use) const;
+  std::set<std::string> names() const;          // some of all fields that were seen, for messages
+  void forget(const std::string& field) const;  // if there is nothing in it
+
+ private:
+  friend class Columns;
+  Columns* of_ = nullptr;
+  std::map<std::string, std::shared_ptr<Column>> columns_;
+};
+
 class Columns {
  public:
+  static constexpr size_t kMost = 64;  // beside those that a filter holds
+
   // Makes those of `fields` of rows that they don't have yet, up to `rows`; textOf(row) is a row's JSON, empty where it
   // has none. Throws Damaged for what is no JSON. Others get their turn between some rows and the next ones.
   template <class TextOf>
-  void extend(const std::set<std::string>& fields, size_t rows, const TextOf& textOf) {
-    while (!hasAll(fields, rows)) {
+  HeldColumns extend(const std::set<std::string>& fields, size_t rows, const TextOf& textOf) {
+    HeldColumns held = hold(fields);
+    while (!hasAll(held, rows)) {
       std::unique_lock writing(mutex_);
-      const Step step = next(fields, rows);
+      const Step step = next(held, rows);
       for (size_t row = step.from; row < step.to; ++row) {
         if (const std::string_view text = textOf(row); !text.empty()) read(static_cast<uint32_t>(row), text, step);
         for (const auto& [path, column] : step.columns) column->rows = row + 1;
       }
       count(step);
     }
+    return held;
   }
-  // use(column or null), while nobody writes.
-  template <class Use>
-  auto with(const std::string& path, const Use& use) const {
-    std::shared_lock reading(mutex_);
-    const auto found = columns_.find(path);
-    return use(found == columns_.end() ? nullptr : &found->second);
-  }
-  std::set<std::string> fields() const;   // those that were made
-  std::set<std::string> names() const;    // some of all fields that were seen, for messages
-  void forget(const std::string& field);  // if there is nothing in it
+  std::set<std::string> fields() const;                                    // of which there are columns
   size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // waits for nobody
 
  private:
+  friend class HeldColumns;
   using Wanted = std::unordered_map<std::string_view, Column*>;
   // Rows that columns are made of next, all of them the same ones.
   struct Step {
     size_t from = 0, to = 0;
     Wanted columns;
   };
-  bool hasAll(const std::set<std::string>& fields, size_t rows) const;
-  Step next(const std::set<std::string>& fields, size_t rows);
+  HeldColumns hold(const std::set<std::string>& fields);
+  bool tryHold(const std::set<std::string>& fields, HeldColumns& held) const;  // those that there are; all of them?
+  void makeRoom(const HeldColumns& held);
+  void drop(std::map<std::string, std::shared_ptr<Column>>::iterator at);
+  bool hasAll(const HeldColumns& held, size_t rows) const;
+  static Step next(const HeldColumns& held, size_t rows);
   void read(uint32_t row, std::string_view json, const Step& step);
   void count(const Step& step);
 
   mutable std::shared_mutex mutex_;
-  std::map<std::string, Column> columns_;
+  std::map<std::string, std::shared_ptr<Column>> columns_;
   std::set<std::string> names_;
   size_t nameBytes_ = 0;
   std::atomic<size_t> bytes_{0};
+  mutable std::atomic<uint64_t> uses_{0};
 };
+
+template <class Use>
+auto HeldColumns::with(const std::string& path, const Use& use) const {
+  std::shared_lock reading(of_->mutex_);
+  const auto found = columns_.find(path);
+  return use(found == columns_.end() ? nullptr : static_cast<const Column*>(found->second.get()));
+}
 
 }  // namespace switchyard::vectors

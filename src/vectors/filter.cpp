@@ -85,12 +85,12 @@ struct Filter::Node {
 
   // ---- what there is
 
-  void check(const std::vector<Columns*>& all) const {
+  void check(const std::vector<HeldColumns>& all) const {
     for (const auto& each : of) each->check(all);
     if (op <= Op::Not) return;
     uint32_t kinds = 0;
-    for (const Columns* columns : all)
-      columns->with(field, [&](const Column* column) { kinds |= column ? column->kinds : 0; });
+    for (const HeldColumns& columns : all)
+      columns.with(field, [&](const Column* column) { kinds |= column ? column->kinds : 0; });
     if (!kinds) refuseField(all);
     if (op == Op::Exists) return;
     for (const Value& value : values)
@@ -101,11 +101,11 @@ struct Filter::Node {
                     {.argument = "options.filter"});
   }
 
-  void refuseField(const std::vector<Columns*>& all) const {
+  void refuseField(const std::vector<HeldColumns>& all) const {
     std::set<std::string> known;
-    for (Columns* columns : all) {
-      known.merge(columns->names());
-      columns->forget(field);
+    for (const HeldColumns& columns : all) {
+      known.merge(columns.names());
+      columns.forget(field);
     }
     std::string names;
     for (const std::string& name : known) {
@@ -123,7 +123,7 @@ struct Filter::Node {
 
   // ---- rows
 
-  Bits evaluate(const Columns& columns, size_t rows) const {
+  Bits evaluate(const HeldColumns& columns, size_t rows) const {
     switch (op) {
       case Op::And:
       case Op::Or: {
@@ -212,8 +212,8 @@ Filter::Filter(std::string_view json) : root_(Node::read(Json::parse(json))) { r
 Filter::~Filter() = default;
 Filter::Filter(Filter&&) noexcept = default;
 
-void Filter::check(const std::vector<Columns*>& all) const { root_->check(all); }
+void Filter::check(const std::vector<HeldColumns>& all) const { root_->check(all); }
 
-Bits Filter::evaluate(const Columns& columns, size_t rows) const { return root_->evaluate(columns, rows); }
+Bits Filter::evaluate(const HeldColumns& columns, size_t rows) const { return root_->evaluate(columns, rows); }
 
 }  // namespace switchyard::vectors

@@ -20,10 +20,10 @@ class Filter {
 
   const std::set<std::string>& fields() const { return fields_; }  // that it asks for
   // Refuses (InvalidArgument) fields that none of these have, and values of kinds that a field has nowhere.
-  void check(const std::vector<Columns*>& all) const;
+  void check(const std::vector<HeldColumns>& all) const;
   // The rows for which it holds. Of a field that a row lacks only 'ne', 'nin' and { exists: false } hold. An array is
   // equal to what one of its elements is, and in a list, greater and less likewise.
-  Bits evaluate(const Columns& columns, size_t rows) const;
+  Bits evaluate(const HeldColumns& columns, size_t rows) const;
 
   struct Node;
 

@@ -132,15 +132,21 @@ void Table::commit(const Merge& merge) {
   if (merge.into) slots_.insert(at, std::move(slot));
 }
 
-bool Table::exchange(uint64_t name, const std::shared_ptr<Segment>& segment, size_t rows) {
+std::shared_ptr<const Segment> Table::sameAs(uint64_t name, const Segment& segment, size_t rows) const {
+  std::shared_ptr<const Segment> known;
+  for (const View& view : snapshot())
+    if (view.segment->name == name && view.isSealed && view.rows == rows) known = view.segment;
+  // They were compared with their squares as the segment was read; numbers say that they are in one order.
+  for (size_t i = 0; known && i < rows; ++i)
+    if (segment.number(i) != known->number(i) || segment.squares(i) != known->squares(i)) return nullptr;
+  return known;
+}
+
+bool Table::exchange(const std::shared_ptr<const Segment>& before, const std::shared_ptr<Segment>& segment) {
   std::lock_guard lock(mutex_);
   const auto slot =
-      std::find_if(slots_.begin(), slots_.end(), [&](const Slot& each) { return each.segment->name == name; });
-  if (merging_ || slot == slots_.end() || !slot->isSealed || slot->rows != rows) return false;
-  // They were compared with their squares as the segment was read; numbers say that they are in one order.
-  for (size_t i = 0; i < rows; ++i)
-    if (segment->number(i) != slot->segment->number(i) || segment->squares(i) != slot->segment->squares(i))
-      return false;
+      std::find_if(slots_.begin(), slots_.end(), [&](const Slot& each) { return each.segment == before; });
+  if (merging_ || slot == slots_.end()) return false;
   slot->segment = segment;
   return true;
 }

@@ -49,17 +49,16 @@ uint32_t Search::firstK(const Part& part, bool byCodes) const {
   return static_cast<uint32_t>(std::min<uint64_t>({candidates, part.allowed, part.view.rows}));
 }
 
-Columns& Search::columnsOf(const View& view) const {
+HeldColumns Search::columnsOf(const View& view) const {
   view.segment->checkMetadata(0, view.rows);
   return view.segment->columns(question_.filter->fields(), view.rows);
 }
 
 void Search::plan() {
-  if (question_.filter && table_->size() > 0) {
-    std::vector<Columns*> all;
-    for (const Part& part : parts_) all.push_back(&columnsOf(part.view));
-    question_.filter->check(all);
-  }
+  std::vector<HeldColumns> columns;
+  if (question_.filter)
+    for (const Part& part : parts_) columns.push_back(columnsOf(part.view));
+  if (question_.filter && table_->size() > 0) question_.filter->check(columns);
   for (size_t p = 0; p < parts_.size(); ++p) {
     Part& part = parts_[p];
     const View& view = part.view;
@@ -69,7 +68,7 @@ void Search::plan() {
     } else {
       Bits mask = question_.ids ? std::move(chosen_[p]) : Bits::all(view.rows);
       mask.both(*view.alive);
-      if (question_.filter) mask.both(question_.filter->evaluate(columnsOf(view), view.rows));
+      if (question_.filter) mask.both(question_.filter->evaluate(columns[p], view.rows));
       part.allowed = mask.count();
       part.mask = std::make_shared<const Bits>(std::move(mask));
     }

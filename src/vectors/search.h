@@ -83,7 +83,7 @@ class Search {
   };
   State& state(size_t part, size_t query) { return states_[part * question_.count + query]; }
   const float* query(size_t i) const { return question_.queries.data() + i * table_->dimensions; }
-  Columns& columnsOf(const View& view) const;  // those that the filter asks for
+  HeldColumns columnsOf(const View& view) const;  // those that the filter asks for
   size_t wanted() const;
   uint32_t firstK(const Part& part, bool byCodes) const;  // how many candidates a part is asked for
   bool isKnown(const View& view, size_t query) const;

@@ -80,9 +80,8 @@ class Segment {
   void setTable(IdTable table) { table_ = std::move(table); }                        // the same
 
   // With the columns of these fields, of the first `rows` rows.
-  Columns& columns(const std::set<std::string>& fields, size_t rows) const {
-    columns_.extend(fields, rows, [this](size_t i) { return metadata(i); });
-    return columns_;
+  HeldColumns columns(const std::set<std::string>& fields, size_t rows) const {
+    return columns_.extend(fields, rows, [this](size_t i) { return metadata(i); });
   }
   std::set<std::string> columnFields() const { return columns_.fields(); }  // of which there are columns
   size_t bytes() const;                                                     // of memory, that of columns included

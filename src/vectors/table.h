@@ -82,9 +82,11 @@ class Table {
   // Throws InvalidArgument where its numbers do not follow, or an id is there already; then nothing was added. The ids
   // of one that has a table are not looked at.
   void adopt(std::shared_ptr<Segment> segment, size_t rows, Bits alive);
-  // Puts a segment with the same rows, in other memory, in the place of a sealed one. False, and nothing happened: that
-  // one is not there any more, is being merged, or has other rows.
-  bool exchange(uint64_t name, const std::shared_ptr<Segment>& segment, size_t rows);
+  // The sealed segment of that name, if `segment` has the same rows in other memory; null: it has not, or there is
+  // none.
+  std::shared_ptr<const Segment> sameAs(uint64_t name, const Segment& segment, size_t rows) const;
+  // Puts one that is the same in its place. False, and nothing happened: it is not there any more, or is being merged.
+  bool exchange(const std::shared_ptr<const Segment>& before, const std::shared_ptr<Segment>& segment);
 
   // How many times as many candidates codes are asked for as rows are, so that most answers are proven at once: what
   // searches have learned from the rows that there are.

@@ -1,6 +1,9 @@
 // Registers every case on every device as conformance.<workload>/<case>/<device>.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
 #include "cuda_shim/blocks.h"
 #include "harness.h"
 #include "options.h"
@@ -87,22 +90,42 @@ class Conformance : public ::testing::Test {
 };
 
 bool runsOn(const Case& which, const TestDevice& device) {
+  if (!options().device.empty() && device.id != options().device) return false;
   if (device.smallOnly) return which.size == Size::Small;
   if (device.splitOnly) return which.size == Size::Split;
   return true;
 }
 
+// Which devices each workload has met so far.
+using Met = std::set<std::pair<std::string, std::string>>;
+
+// The devices that a case runs on. Of a share every so many-th of them, at least one, drawn by the case's name: cases
+// that differ in one thing are not those of one device; and each that its workload has not met yet.
+std::vector<const TestDevice*> devicesOf(const Case& which, Met& met) {
+  std::vector<const TestDevice*> all, shared;
+  for (const TestDevice& device : testDevices())
+    if (runsOn(which, device)) all.push_back(&device);
+  const uint64_t share = options().share;
+  const uint64_t drawn = all.empty() ? 0 : (seedOf(which) >> 20) % std::min<uint64_t>(share, all.size());
+  for (size_t i = 0; i < all.size(); ++i)
+    if (met.insert({which.workload, all[i]->name}).second || i % share == drawn) shared.push_back(all[i]);
+  return shared;
+}
+
 }  // namespace
 
 void registerConformance() {
-  for (const Case& which : allCases())
-    for (const TestDevice& device : testDevices()) {
-      if (!runsOn(which, device)) continue;
-      if (!options().device.empty() && device.id != options().device) continue;
-      std::string name = which.workload + "/" + which.name + "/" + device.name;
-      ::testing::RegisterTest("conformance", name.c_str(), nullptr, device.name.c_str(), __FILE__, __LINE__,
-                              [&which, &device]() -> Conformance* { return new Conformance(which, device); });
+  Met met;
+  uint64_t index = 0;
+  for (const Case& which : allCases()) {
+    const auto devices = devicesOf(which, met);
+    if (index++ % options().parts != options().part) continue;
+    for (const TestDevice* device : devices) {
+      std::string name = which.workload + "/" + which.name + "/" + device->name;
+      ::testing::RegisterTest("conformance", name.c_str(), nullptr, device->name.c_str(), __FILE__, __LINE__,
+                              [&which, device]() -> Conformance* { return new Conformance(which, *device); });
     }
+  }
 }
 
 }  // namespace switchyard::test

@@ -68,6 +68,12 @@ void parse(int& argc, char** argv) {
       options().watched = true;
     else if (!std::strcmp(argv[i], "--case"))
       options().onlyCase = std::strtoll(value().c_str(), nullptr, 10);
+    else if (!std::strcmp(argv[i], "--share"))
+      options().share = std::max<uint64_t>(1, std::strtoull(value().c_str(), nullptr, 10));
+    else if (!std::strcmp(argv[i], "--parts"))
+      options().parts = std::max<uint64_t>(1, std::strtoull(value().c_str(), nullptr, 10));
+    else if (!std::strcmp(argv[i], "--part"))
+      options().part = std::strtoull(value().c_str(), nullptr, 10);
     else if (!std::strcmp(argv[i], "--skip-first"))
       options().skipFirst = std::strtoull(value().c_str(), nullptr, 10);
     else if (!std::strcmp(argv[i], "--stop-when-lost"))

@@ -23,6 +23,10 @@ TEST(Nvml, ReadsEachCudaCard) {
     EXPECT_LE(use->usedBytes, use->totalBytes);
     EXPECT_NEAR(static_cast<double>(use->totalBytes), static_cast<double>(info.memory.totalBytes),
                 0.1 * static_cast<double>(use->totalBytes));
+    if (!std::isnan(use->temperature)) {
+      EXPECT_GT(use->temperature, 0);
+      EXPECT_LT(use->temperature, 150);
+    }
     if (!std::isnan(use->utilization)) {
       EXPECT_GE(use->utilization, 0);
       EXPECT_LE(use->utilization, 1);

@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(Devices, SplitOnDevice, ::testing::ValuesIn(plainDevice
 TEST_P(SplitOnDevice, PartsPutTogetherAreTheWhole) {
   Context& context = contextOf(GetParam());
   // A software driver and the emulated card take long.
-  const size_t step = (GetParam().id.starts_with("cpu") ? 1 : 12) * (options().full ? 1 : 4);
+  const size_t step = (GetParam().id.starts_with("cpu") ? 1 : 12) * (options().full ? 1 : 8);
   std::map<std::string, size_t> tried, seen;
   for (const Case& which : allCases()) {
     const Workload* workload = findWorkload(which.workload);

@@ -11,23 +11,29 @@ const kLimit = 1000;
  */
 function fakeTiers({ hasDevice = true, limit = kLimit, hostLimit = limit } = {}) {
   const limits = { device: limit, host: hostLimit, disk: limit };
-  const numbers = { device: 0, host: 0, disk: 0, ms: 0, trims: 0 };
+  const numbers = { device: 0, host: 0, disk: 0, ms: 0, trims: 0, reclaims: 0 };
+  /** @type {import('../../lib/pressure/tier').TierStatus[]} */
+  const told = [];
   const make = (/** @type {'device'|'host'|'disk'} */ tier) =>
     new Tier({
       tier,
       of: 'a test',
       read: () => ({ used: Math.round(numbers[tier] * limits[tier]), limit: limits[tier] }),
       now: () => numbers.ms,
+      reclaim: () => ++numbers.reclaims,
     });
   const tiers = new Tiers({
     device: hasDevice ? make('device') : undefined,
     host: make('host'),
+    onDiskChange: (status) => told.push(status),
     trim: () => ++numbers.trims,
     now: () => numbers.ms,
   });
   return {
     tiers,
     numbers,
+    /** Changes of the disks of members. */
+    told,
     disk: make('disk'),
     /**
      * @param {Partial<typeof numbers>} shares

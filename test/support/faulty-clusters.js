@@ -100,4 +100,4 @@ function expectOrder(report, { jobs = { ok: kAll }, restarts = {}, status = 'ok'
   expect(report.closeMs).toBeLessThan(closeMs);
 }
 
-module.exports = { types, folder, kAll, whenFree, startNext, later, expectOrder };
+module.exports = { types, folder, kAll, whenFree, startNext, cluster, later, expectOrder };

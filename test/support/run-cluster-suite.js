@@ -7,7 +7,7 @@ const { childProgram } = require('./paths');
  * The tests of one suite: a cluster in a child process whose primary it is, its cases one after the other.
  * @param {string} name of a file of children/cluster/
  * @param {Record<string, string>} [env]
- * @param {{ limits?: string }} [options] of runChild()
+ * @param {{ limits?: string, timeout?: number }} [options] of runChild()
  */
 function suite(name, env = {}, options = {}) {
   const { cases } = require(childProgram(`cluster/${name}`));

@@ -11,9 +11,17 @@ function unitsOf(text) {
   return units;
 }
 
+const made = new WeakMap();
+
+/** The Rust original of a file, which is read once: vocabularies are large. */
+function rustOf(file) {
+  if (!made.has(file)) made.set(file, rust.Tokenizer.fromString(JSON.stringify(file)));
+  return made.get(file);
+}
+
 /** What the Rust original makes of texts: per text its ids, type ids, and spans in UTF-16 units. */
 async function rustEncode(file, texts, { pairs, addSpecial = true } = {}) {
-  const tokenizer = rust.Tokenizer.fromString(JSON.stringify(file));
+  const tokenizer = rustOf(file);
   const all = [];
   for (let i = 0; i < texts.length; ++i) {
     const encoding = await tokenizer.encode(texts[i], pairs?.[i] ?? null, { addSpecialTokens: addSpecial });

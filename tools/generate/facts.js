@@ -6,13 +6,13 @@ const { kDTypes } = require('../../lib/call');
 const { native, facts } = require('../../lib/addon');
 const { kMetrics } = require('../../lib/metrics/table');
 const { kFigures } = require('../../lib/metrics/figures');
-const { kPrefix } = require('../../lib/metrics/prometheus');
+const { nameOf } = require('../../lib/metrics/prometheus');
 
 /**
  * @typedef {object} Facts
  * @property {readonly import('../../lib/config/settings').Setting[]} settings
  * @property {readonly import('../../lib/metrics/table').Metric[]} metrics
- * @property {string} prefix of their names in Prometheus' text
+ * @property {typeof nameOf} nameOf its name in Prometheus' text
  * @property {readonly import('../../lib/metrics/figures').Figure[]} figures of getMetrics()
  * @property {readonly string[]} levels of logs
  * @property {readonly string[]} dtypes
@@ -27,7 +27,7 @@ function readFacts() {
   return {
     settings: kSettings,
     metrics: kMetrics,
-    prefix: kPrefix,
+    nameOf,
     figures: kFigures,
     levels: kLevels,
     dtypes: kDTypes,

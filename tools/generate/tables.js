@@ -74,7 +74,9 @@ function errorsTable({ codes }) {
 function endpointsTable() {
   return table(
     ['endpoint', ''],
-    kEndpoints.map(({ method, path, what, docs }) => [`\`${method} ${path}\``, docs ?? what]),
+    kEndpoints
+      .filter(({ isPart }) => !isPart)
+      .map(({ method, path, what, docs }) => [`\`${method} ${path}\``, docs ?? what]),
   );
 }
 
@@ -82,10 +84,10 @@ function endpointsTable() {
  * What Prometheus reads.
  * @param {Facts} facts
  */
-function metricsTable({ metrics, prefix }) {
+function metricsTable({ metrics, nameOf }) {
   return table(
     ['name', 'kind', 'labels', 'what'],
-    metrics.map(({ name, kind, labels = [], help }) => [`\`${prefix}${name}\``, kind, quoted(labels), help]),
+    metrics.map((metric) => [`\`${nameOf(metric)}\``, metric.kind, quoted(metric.labels ?? []), metric.help]),
   );
 }
 
@@ -145,7 +147,9 @@ function makeTables(facts) {
     settings: () => settingsByVariable(facts),
     'settings-manager': () => settingsTable(of('manager')),
     'settings-engine': () => settingsTable(of('engine')),
+    'settings-operations': () => settingsTable(of('operations')),
     'settings-service': () => settingsTable(of('service')),
+    'settings-command': () => settingsTable(of('command')),
     'settings-keys': () => settingsByKey(facts),
     errors: () => errorsTable(facts),
     endpoints: () => endpointsTable(),

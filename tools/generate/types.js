@@ -72,11 +72,17 @@ function settingsTypes({ settings }) {
     makeInterface(
       'ManagerOptions',
       'What is left out comes from the environment, from switchyard.config.yaml, or is the default.',
-      [...of('manager'), ...of('engine')].map(option),
+      [...of('manager'), ...of('engine'), ...of('operations')].map(option),
     ),
     makeInterface('ManagerSettings', 'Settings of the cluster, as they were read.', of('manager').map(read)),
     makeInterface('EngineSettings', 'Settings of the engine, as they were read.', of('engine').map(read)),
+    makeInterface(
+      'OperationSettings',
+      'Settings of kept results, costs, alerts and overload, as they were read.',
+      of('operations').map(read),
+    ),
     makeInterface('ServiceSettings', 'Settings of the HTTP service.', of('service').map(read)),
+    makeInterface('CommandSettings', 'Settings of commands that ask a server.', of('command').map(read)),
   ].join('\n');
 }
 
@@ -123,6 +129,8 @@ function makeTypes(facts) {
   return [
     '// Written by `npm run generate` from the tables of settings and metrics and from what the addon exports: ' +
       'do not edit.',
+    "import type { AlertRule, AlertState, BudgetRule, CostUse, Degradation } from './types/operations';\n" +
+      "import type { ResolvedAlertRule, ResultCacheUse } from './types/operations';",
     `${comment('The kinds of numbers of a tensor.')}export type DType = ${union(dtypes)};`,
     `${comment('The kinds of devices, the preferred first.')}export type Backend = ${union(backends)};`,
     `${comment('What `error.code` can be: docs/errors.md says what helps.')}export type ErrorCode = ` +

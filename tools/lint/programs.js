@@ -19,18 +19,20 @@ function bin(name) {
 /**
  * @param {string} command
  * @param {readonly string[]} args
+ * @param {boolean} [aside] of process.js
  * @returns {Promise<string[]>} what the program printed where it did not end well
  */
-async function problemsOf(command, args) {
-  const { code, error, signal, output } = await run(command, args, { timeoutMs: 300_000, env: { FORCE_COLOR: '0' } });
+async function problemsOf(command, args, aside) {
+  const options = { timeoutMs: aside ? 900_000 : 300_000, env: { FORCE_COLOR: '0' }, aside };
+  const { code, error, signal, output } = await run(command, args, options);
   if (code === 0 && !error) return [];
   const lines = output.split('\n').filter((line) => line.trim());
   return error || signal ? [...lines, `${command}: ${error?.message ?? signal}`] : lines;
 }
 
-/** @param {string} name @param {readonly string[]} args */
-function node(name, args) {
-  return problemsOf(process.execPath, [bin(name), ...args]);
+/** @param {string} name @param {readonly string[]} args @param {boolean} [aside] */
+function node(name, args, aside) {
+  return problemsOf(process.execPath, [bin(name), ...args], aside);
 }
 
 /** @returns {string} clang-format of the right version */
@@ -48,19 +50,19 @@ function findClangFormat() {
   return file;
 }
 
-/** @param {readonly string[]} args */
-function clangFormat(args) {
+/** @param {readonly string[]} args @param {boolean} [aside] */
+function clangFormat(args, aside) {
   const files = listFiles(root).filter((file) => kFormatted.test(file));
-  return problemsOf(findClangFormat(), [...args, ...files]);
+  return problemsOf(findClangFormat(), [...args, ...files], aside);
 }
 
 module.exports = {
-  eslint: () => node('eslint', ['.', '--max-warnings=0']),
+  eslint: (aside) => node('eslint', ['.', '--max-warnings=0'], aside),
   fixEslint: () => node('eslint', ['.', '--max-warnings=0', '--fix']),
-  prettier: () => node('prettier', ['--check', '--log-level=warn', '.']),
+  prettier: (aside) => node('prettier', ['--check', '--log-level=warn', '.'], aside),
   fixPrettier: () => node('prettier', ['--write', '--log-level=warn', '.']),
-  clangFormat: () => clangFormat(['--dry-run', '-Werror', '--ferror-limit=20']),
+  clangFormat: (aside) => clangFormat(['--dry-run', '-Werror', '--ferror-limit=20'], aside),
   fixClangFormat: () => clangFormat(['-i']),
-  imports: () => node('dependency-cruiser', ['lib', '--config', '.dependency-cruiser.js']),
-  generated: () => problemsOf(process.execPath, [path.join(root, 'tools', 'generate.js'), '--check']),
+  imports: (aside) => node('dependency-cruiser', ['lib', '--config', '.dependency-cruiser.js'], aside),
+  generated: (aside) => problemsOf(process.execPath, [path.join(root, 'tools', 'generate.js'), '--check'], aside),
 };

@@ -71,9 +71,9 @@ const jobs = {
 async function open(device) {
   const gpu = require('../../..');
   const context = await gpu.createContext({ device, memoryLimit: 2 * 1024 ** 3 });
-  const info = gpu.devices().find((it) => it.id === device) ?? { id: device, name: '' };
+  const info = context.device;
   return {
-    describe: `switchyard ${require('../../../package.json').version}, ${info.id} (${info.name})`,
+    describe: `switchyard ${require('../../../package.json').version}, ${info.id} (${info.name}; ${info.driver})`,
     notes: { search: 'base from host memory each time, metric dot' },
     async prepare(w, data, option) {
       const job = jobs[w.kind](w, data);

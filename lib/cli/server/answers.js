@@ -12,13 +12,11 @@ const { epochMs } = require('../../core');
 
 const kKeptMs = 3_600_000;
 
-/** The folder: CACHE_DIR, else where programs of this user keep such things. */
+/** The folder: ANSWERS_DIR, else where programs of this user keep such things. */
 function folder() {
-  const { CACHE_DIR, XDG_CACHE_HOME } = process.env;
-  return path.join(
-    CACHE_DIR || path.join(XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'switchyard'),
-    'answers',
-  );
+  const { answersDir } = require('../../config').readCommandSettings();
+  const { XDG_CACHE_HOME } = process.env;
+  return answersDir ?? path.join(XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'switchyard', 'answers');
 }
 
 /** @returns {typeof import('cacache')} */
@@ -46,7 +44,7 @@ async function find(key) {
     const { data } = await cacache().get(folder(), key);
     const own = new ArrayBuffer(data.length);
     new Uint8Array(own).set(data);
-    return decodeFrame(own).result;
+    return /** @type {{ result: Json }} */ (decodeFrame(own)).result;
   } catch {
     return undefined; // what another process has cleared meanwhile, or a disk has spoiled, is asked for again
   }

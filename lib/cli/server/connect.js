@@ -38,15 +38,20 @@ function parseParallel(text) {
   return count;
 }
 
+/** @param {import('commander').Command} command */
+function addServer(command) {
+  command
+    .option('--server <url>', 'ask this server: http://host:3000 or ws://host:3001', parseServer)
+    .option('--token-file <file>', 'the file with the token for it (else AUTH_TOKEN)');
+}
+
 /**
  * @param {import('commander').Command} command
  * @param {boolean} keeps whether answers are kept
  */
 function addServerOptions(command, keeps = true) {
-  command
-    .option('--server <url>', 'ask this server: http://host:3000 or ws://host:3001', parseServer)
-    .option('--token-file <file>', 'the file with the token for it (else AUTH_TOKEN)')
-    .option('--parallel <count>', 'with --server: so many requests at a time', parseParallel, 4);
+  addServer(command);
+  command.option('--parallel <count>', 'with --server: so many requests at a time', parseParallel, 4);
   if (keeps) command.option('--no-cache', 'with --server: ask even where an answer of the last hour is kept');
 }
 
@@ -100,6 +105,7 @@ function openServer({ server: url, tokenFile, cache = true, timeout }) {
     const key = keeps ? answers.keyOf({ server, token, method, params }) : '';
     const kept = keeps ? await answers.find(key) : undefined;
     if (kept !== undefined) return kept;
+    /** @type {Json} */
     const result = await client.call(method, params).catch((error) => {
       throw told(error);
     });
@@ -125,4 +131,4 @@ async function withServer(options, work) {
   }
 }
 
-module.exports = { addServerOptions, openServer, withServer };
+module.exports = { addServer, addServerOptions, openServer, withServer };

@@ -67,7 +67,8 @@ function stepsOf(job) {
   if (!job.own && ready > kMessageMs && job.came !== job.end?.at)
     steps.push(`its memory was made ready and its message came, which took ${timeText(ready)}`);
   for (const tried of job.tries ?? []) steps.push(tried);
-  if (job.own) steps.push(`${job.context}, a context of its own process, was idle and took it at once`);
+  if (job.own && job.cached) steps.push(`an equal job had run on ${job.context}, and its result was kept`);
+  else if (job.own) steps.push(`${job.context}, a context of its own process, was idle and took it at once`);
   else if (job.given || job.end) steps.push(...waitedTexts(job));
   if (!job.own && job.given && !job.cached) steps.push(givenText(job));
   if (job.end) steps.push(...endTexts(job, job.end));

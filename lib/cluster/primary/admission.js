@@ -13,9 +13,15 @@ const { kBase } = require('../../call');
  * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => boolean} mayHave whether there is, was or may still
  *   come a context that fits a job
  * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => string|undefined} goneFor why none will come any more
+ * @property {() => import('../../operations').Degradation} degradation
  */
 
+const kOverloadMs = 1000; // until a refused job may try again
+
 class Admission {
+  /** @type {import('../../operations').Degradation|undefined} what there is once all of the primary is made */
+  #degradation;
+
   /** @param {AdmissionParts} parts */
   constructor(parts) {
     this.parts = parts;
@@ -28,6 +34,8 @@ class Admission {
    */
   refuse(job, now) {
     if (job.deadline <= now) return late(job);
+    const degradation = (this.#degradation ??= this.parts.degradation());
+    if (degradation.isOn && degradation.refuses(job.priority, now)) return this.#overloaded(job);
     return this.hopeless(job) ?? this.#tooLarge(job);
   }
 
@@ -40,6 +48,18 @@ class Admission {
     const gone = this.parts.goneFor(job);
     if (gone !== undefined) return { code: 'ERR_DEVICE_LOST', message: gone };
     return isChoosy(job) && !this.parts.mayHave(job) ? this.#unsupported(job) : undefined;
+  }
+
+  /** @param {CoordinatorJob} job @returns {Ending} */
+  #overloaded({ priority }) {
+    const { below } = this.parts.degradation();
+    return {
+      code: 'ERR_QUEUE_FULL',
+      retryAfter: kOverloadMs,
+      message:
+        `there is more to do than the cluster can, and jobs of a priority below ${below} are refused, ` +
+        `which this one's, ${priority}, is; try again in ${kOverloadMs} ms`,
+    };
   }
 
   /**
@@ -98,4 +118,17 @@ function remedy({ kind, contextType, workload }) {
   );
 }
 
-module.exports = { Admission };
+/**
+ * @param {number} limit
+ * @param {number} retryAfter ms
+ * @returns {Ending}
+ */
+function queueFull(limit, retryAfter) {
+  return {
+    code: 'ERR_QUEUE_FULL',
+    retryAfter,
+    message: `the queue is full: ${limit} jobs wait already; try again in ${retryAfter} ms`,
+  };
+}
+
+module.exports = { Admission, queueFull };

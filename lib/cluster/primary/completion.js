@@ -25,6 +25,7 @@ const { protocol } = require('../wire');
  * @property {number} [total] since the coordinator was asked
  * @property {number} [startedAt] ms of CLOCK_MONOTONIC
  * @property {boolean} [cached]
+ * @property {number} [part] of what its launch took, 0..1
  * @property {Float64Array} [shared] where an equal job has put its outputs
  */
 /**
@@ -51,6 +52,7 @@ const {
   started: kAtStarted,
   attempts: kAtAttempts,
   cached: kAtCached,
+  part: kAtPart,
   shared: kAtShared,
   textBytes: kAtTextBytes,
   text: kAtText,
@@ -281,6 +283,7 @@ class Completion {
     out[kAtStarted] = ending.startedAt ?? 0;
     out[kAtAttempts] = job.attempts;
     out[kAtCached] = ending.cached ? 1 : 0;
+    out[kAtPart] = ending.part ?? 1;
     out[kAtShared] = ending.shared?.length ?? 0;
     if (!ending.code) out[kAtTextBytes] = 0;
     this.parts.ended.note(job, ending, ending.code ? headOf(out) : this.#resulthead, counted, now);

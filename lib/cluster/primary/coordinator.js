@@ -2,7 +2,7 @@
 // cancellations. It opens no device and touches no payload.
 'use strict';
 const { setTimeout, clearTimeout, setInterval, clearInterval } = require('node:timers');
-const { Admission } = require('./admission');
+const { Admission, queueFull } = require('./admission');
 const { Assignments } = require('./assignments');
 const { Dispatcher } = require('./dispatcher');
 const { CoordinatorJob } = require('./job');
@@ -31,6 +31,7 @@ const { codec, protocol } = require('../wire');
  * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => boolean} mayHave whether there is, was or may still
  *   come a context that fits a job
  * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => string|undefined} goneFor why none will come any more
+ * @property {() => import('../../operations').Degradation} degradation what is given up under overload
  * @property {import('./primary').Emit} emit
  */
 
@@ -76,6 +77,7 @@ class Coordinator {
       assignments: this.assignments,
       arrivals: this.#arrivals,
       contexts: parts.contexts,
+      batchSize: () => parts.degradation().batchOf(parts.config.batchSize),
       onDispatched: () => this.#armDeadline(),
     });
     this.#recovery = new Recovery({
@@ -143,11 +145,7 @@ class Coordinator {
     if (!job.isQueued) {
       const retryAfter = this.queue.retryAfter(now, this.#endRate);
       if (!from.inProcess) this.parts.emit('queue-full', () => ({ retryAfter })); // its own manager says so itself
-      return this.#completion.settle(job, {
-        code: 'ERR_QUEUE_FULL',
-        retryAfter,
-        message: `the queue is full: ${this.config.queueLimit} jobs wait already; try again in ${retryAfter} ms`,
-      });
+      return this.#completion.settle(job, queueFull(this.config.queueLimit, retryAfter));
     }
     if (job.cacheKey) this.#completion.lead(job);
     return undefined;
@@ -247,6 +245,7 @@ class Coordinator {
       queued: job.startedAt - job.enqueued,
       total: 0,
       startedAt: job.startedAt,
+      part: launch.partOf(job, batch),
     });
   }
 
@@ -350,6 +349,7 @@ class Coordinator {
     this.#expire();
     this.#endRate += 0.1 * ((this.#completion.count - this.#endedBefore) * (1000 / kWatchMs) - this.#endRate);
     this.#endedBefore = this.#completion.count;
+    this.parts.degradation().look(now, this.queue.oldestAge(now));
     for (const job of this.assignments.running.values()) {
       if (!job.canceledAt && job.deadline <= now) this.#cancel(job, late(job));
       if (!job.canceledAt || now - job.canceledAt < this.config.contextSwitchTimeout || !job.member) continue;

@@ -17,6 +17,7 @@ const { nowMs } = require('../../core');
  * @property {import('./assignments').Assignments} assignments
  * @property {import('./batcher').ArrivalMeter} arrivals
  * @property {() => ContextView[]} contexts those of all members
+ * @property {() => number} batchSize small jobs that one launch may run together
  * @property {() => void} onDispatched the queue may have another deadline that is next
  */
 
@@ -84,8 +85,7 @@ class Dispatcher {
    * @returns {CoordinatorJob[]}
    */
   #withCompanions(job, context) {
-    const { optimizations, batchSize } = this.parts.config;
-    const max = optimizations ? joinLimit(job, context, batchSize) : 1;
+    const max = this.parts.config.optimizations ? joinLimit(job, context, this.parts.batchSize()) : 1;
     const fits = companions(job, context);
     return this.parts.queue.takeMatching(job, max, (other) => other.contextType === job.contextType && fits(other));
   }
@@ -108,7 +108,7 @@ class Dispatcher {
       launchMs: kLaunchMs,
       slackMs: job.deadline - now - job.cost,
       context,
-      most: this.parts.config.batchSize,
+      most: this.parts.batchSize(),
     });
   }
 

@@ -17,6 +17,7 @@ const { GPUError, plainError } = require('../../core');
  * @property {import('./published-tensors').PublishedTensors} published
  * @property {import('./resources').Resources} resources
  * @property {import('./follow').Follow} follow
+ * @property {import('./cluster-operations').ClusterOperations} operations
  * @property {(report: import('../wire/messages').Report, member: Member) => unknown} answer what they ask beside jobs
  * @property {() => void} onJobs some have come, or ended
  */
@@ -120,8 +121,13 @@ class Inbox {
       case 'claim':
       case 'owned':
       case 'disowned':
+      case 'standing-by':
       case 'released':
         this.parts.resources.onMessage(member, message);
+        break;
+      case 'device-use':
+      case 'kept-results':
+        this.parts.operations.onMessage(member, message);
         break;
       case 'followed':
         this.parts.follow.onAnswer(member, message);

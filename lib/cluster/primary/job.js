@@ -195,6 +195,14 @@ class CoordinatorJob {
   }
 }
 
+/**
+ * What a job's part of a launch goes by: its tokens, else its work, which of jobs that are joined follows their rows.
+ * @param {CoordinatorJob} job
+ */
+function weightOf({ rows, cost }) {
+  return rows > 0 ? rows : cost;
+}
+
 /** Jobs that went to a context together. */
 class Launch {
   /**
@@ -209,6 +217,19 @@ class Launch {
     this.member = member;
     this.context = context;
     this.cost = jobs.reduce((sum, job) => sum + job.cost, 0);
+    const isPacked = jobs[0].rows > 0;
+    this.meanWeight = (isPacked ? jobs.reduce((sum, job) => sum + job.rows, 0) : this.cost) / jobs.length;
+  }
+
+  /**
+   * A job's part of what its launch has taken, by its rows.
+   * @param {CoordinatorJob} job
+   * @param {number} batch jobs that ran together in the end
+   * @returns {number} 0..1
+   */
+  partOf(job, batch) {
+    if (batch <= 1) return 1;
+    return this.meanWeight > 0 ? Math.min(1, weightOf(job) / this.meanWeight / batch) : 1 / batch;
   }
 }
 

@@ -4,6 +4,7 @@ const { native } = require('../../addon');
 const { protocol } = require('../wire');
 const { Coordinator } = require('./coordinator');
 const { ClusterContexts } = require('./cluster-contexts');
+const { ClusterOperations } = require('./cluster-operations');
 const { ClusterPrograms } = require('./cluster-programs');
 const { Follow } = require('./follow');
 const { Inbox } = require('./inbox');
@@ -76,6 +77,7 @@ class Primary {
       },
       mayHave: (job) => this.contexts.mayHave(job),
       goneFor: (job) => this.contexts.goneFor(job),
+      degradation: () => this.operations.degradation,
     });
     this.follow = new Follow({
       coordinator: this.coordinator,
@@ -85,6 +87,7 @@ class Primary {
     });
     this.programs = new ClusterPrograms({ config, log, emit, metrics: this.metrics, workers: () => this.workers });
     this.published = new PublishedTensors(this.membership);
+    this.operations = this.#makeOperations();
     this.resources = new Resources({ folder: config.memoryFolder, log });
     /** @type {Inbox} */
     this.inbox = new Inbox({
@@ -97,6 +100,7 @@ class Primary {
       published: this.published,
       resources: this.resources,
       follow: this.follow,
+      operations: this.operations,
       answer: (report, member) => this.answer?.(report, member),
       onJobs: () => this.#dispatchSoon(),
     });
@@ -124,8 +128,22 @@ class Primary {
         this.regions.askAgain(this.membership.workers);
         this.metrics.sample(now);
         this.retrials.onTick(now);
+        this.operations.onTick(now);
       },
       onRoom: () => this.#dispatchSoon(),
+    });
+  }
+
+  #makeOperations() {
+    return new ClusterOperations({
+      config: this.config,
+      log: this.log,
+      metrics: this.metrics,
+      tellAll: (message) => this.membership.tellAll(message),
+      members: () => [...this.membership.all()].filter(({ ask }) => ask !== undefined),
+      cards: () => ({ contexts: this.describeCards?.() ?? [], members: this.workers.filter(({ run }) => run) }),
+      tiers: () => this.memory.statuses(),
+      queueAge: () => this.coordinator.queue.oldestAge(nowMs()),
     });
   }
 
@@ -158,6 +176,8 @@ class Primary {
   answer;
   /** @type {(() => import('../wire/messages').ContextEntry[])|undefined} set by the manager: in the public words */
   describe;
+  /** @type {(() => import('../../metrics/contexts').ContextState[])|undefined} set by the manager */
+  describeCards;
   /** @type {((member: Member) => void)|undefined} set by the manager */
   onGone;
   /** @type {((member: Member) => boolean)|undefined} set by the manager: one that only runs jobs, and is replaced */
@@ -179,6 +199,7 @@ class Primary {
     const page = protocol.withNumber(protocol.kRegion, member.pageRegion);
     member.ask?.post(page, page.length, member.pageRegion);
     member.say({ type: 'welcome', page: member.pageRegion, workerId: member.workerId });
+    this.operations.welcome(member);
     member.say(this.contexts.describe()); // its jobs may run on others' contexts before it has any
   }
 
@@ -197,6 +218,7 @@ class Primary {
     this.resources.onGone(member); // first: others wait for who owns it next
     this.coordinator.onMemberGone(member);
     this.follow.forget(member);
+    this.operations.forget(member);
     this.programs.compilations.onWorkerGone(member, !expected);
     this.metrics.retire(member.slot);
     this.regions.gone(member);

@@ -55,6 +55,8 @@ class Reports {
         return this.prometheus();
       case 'jobs':
         return this.primary.follow.jobs();
+      case 'costs':
+        return this.primary.operations.report(report.caller);
       case 'why':
         return this.primary.follow.why(report.id);
       case 'split':
@@ -66,13 +68,15 @@ class Reports {
     }
   }
 
-  #states() {
+  /** @returns {import('../../metrics/contexts').ContextState[]} */
+  states() {
     return this.primary.workers.flatMap((member) => [
       ...member.contexts.map((context) => ({
         ...describe(member, context),
         slot: context.index,
         reserved: context.reservedBytes,
         resident: context.residentBytes,
+        pending: context.pending,
       })),
       ...starting(member).map((entry) => ({ ...entry, slot: entry.index, reserved: 0, resident: 0 })),
     ]);
@@ -86,13 +90,18 @@ class Reports {
 
   /** @returns {import('../../index').GPUClusterMetrics} */
   metrics() {
+    const { coordinator } = this.primary;
+    const now = nowMs();
     return this.primary.metrics.snapshot({
-      contexts: this.#states(),
-      queueDepth: this.primary.coordinator.pending,
-      now: nowMs(),
+      contexts: this.states(),
+      queueDepth: coordinator.pending,
+      running: coordinator.running,
+      oldestPendingAgeMs: coordinator.queue.oldestAge(now),
+      now,
       compiled: this.primary.programs.compilations.compiled,
       published: this.primary.published.use,
       shared: native.heldTensors(),
+      operations: this.primary.operations.use(),
     });
   }
 
@@ -106,11 +115,13 @@ class Reports {
       running: coordinator.running,
       oldestPendingAgeMs: coordinator.queue.oldestAge(now),
       restarts: membership.restarts,
-      contexts: this.#states(),
+      contexts: this.states(),
       members: this.#members(),
+      compiled: this.primary.programs.compilations.compiled,
       published: this.primary.published.use,
       shared: native.heldTensors(),
       tiers: this.primary.memory.statuses(),
+      operations: this.primary.operations.use(),
     });
   }
 
@@ -118,7 +129,7 @@ class Reports {
   memoryStats(device) {
     const totalBytes = this.primary.workers.flatMap(({ devices }) => devices).find(({ id }) => id === device)
       ?.memory.total;
-    return this.primary.metrics.memoryStats(device, { contexts: this.#states(), members: this.#members(), totalBytes });
+    return this.primary.metrics.memoryStats(device, { contexts: this.states(), members: this.#members(), totalBytes });
   }
 
   /** @returns {import('../../index').ClusterHealth} */

@@ -14,11 +14,14 @@ const { ClusterFolder } = require('./cluster-folder');
  * @property {Member|undefined} owner
  * @property {string|undefined} address undefined: there is no owner, or it is not ready yet, or not any more
  * @property {Map<Member, boolean>} holders those that have it open, and whether they may own it
+ * @property {Set<Member>} standBys that follow the owner
+ * @property {Set<Member>} warm those of them that have had all of it
  * @property {{ member: Member, id: number }[]} waiting for an owner
  * @property {{ member: Member, id: number }[]} closing who wait for it to be closed
  */
 
 const kLostMs = 10_000; // that a killed process may keep its locks
+const kStandBys = 2; // beside an owner: while one takes over, the other one could
 
 class Resources {
   /** @type {Map<string, Row>} */
@@ -49,6 +52,9 @@ class Resources {
       case 'disowned':
         this.#disowned(member, message);
         break;
+      case 'standing-by':
+        this.#standingBy(member, message.key);
+        break;
       case 'released':
         this.#released(member, message);
         break;
@@ -60,42 +66,53 @@ class Resources {
    * @param {import('../wire/resource-messages').ClaimMessage} message
    */
   #claim(member, { id, key, mayOwn }) {
-    let row = this.#rows.get(key);
-    if (!row) {
-      row = { key, turn: 0, owner: undefined, address: undefined, holders: new Map(), waiting: [], closing: [] };
-      this.#rows.set(key, row);
-    }
+    const row = this.#rows.get(key) ?? newRow(key);
+    this.#rows.set(key, row);
     row.holders.set(member, mayOwn);
     row.waiting.push({ member, id });
-    if (row.address !== undefined) this.#answer(row);
-    else if (!row.owner) this.#appoint(row, nowMs() - (this.#lost.get(key) ?? -Infinity) < kLostMs);
+    if (row.address !== undefined) {
+      this.#answer(row);
+      this.#chooseStandBys(row);
+    } else if (!row.owner) this.#appoint(row, nowMs() - (this.#lost.get(key) ?? -Infinity) < kLostMs);
   }
 
   /**
-   * Chooses an owner among those that have it open: one that wants to be, a worker sooner than the primary, and of
-   * those who owns the fewest, the one that is here longest.
+   * Those that have it open, who should own it first: one that wants to, that has followed the owner, a worker sooner
+   * than the primary, and of those who owns the fewest, the one that is here longest.
    * @param {Row} row
-   * @param {boolean} isLost whether the one before has died
    */
-  #appoint(row, isLost) {
+  #candidates(row) {
     const owned = (/** @type {Member} */ member) =>
       [...this.#rows.values()].filter(({ owner }) => owner === member).length;
-    const ranks = [...row.holders]
+    return [...row.holders]
       .filter(([member]) => member.ask !== undefined && member.state !== 'gone')
       .map(([member, mayOwn]) => ({
         member,
+        mayOwn,
         rank: [
           Number(member.state === 'leaving'),
           Number(!mayOwn),
+          Number(!row.warm.has(member)),
+          Number(!row.standBys.has(member)),
           Number(member.inProcess),
           owned(member),
           member.serial,
         ],
       }))
       .sort((a, b) => compare(a.rank, b.rank));
-    if (!ranks.length) return; // those that are left are about to go
-    const [{ member }] = ranks;
+  }
+
+  /**
+   * @param {Row} row
+   * @param {boolean} isLost whether the owner before has died
+   */
+  #appoint(row, isLost) {
+    const [first] = this.#candidates(row);
+    if (!first) return; // those that are left are about to go
+    const { member } = first;
     row.owner = member;
+    row.standBys.delete(member);
+    row.warm.delete(member);
     row.turn = ++this.#turns;
     try {
       member.say({ type: 'own', key: row.key, turn: row.turn, folder: this.#folder.open(), isLost });
@@ -103,6 +120,48 @@ class Resources {
       row.owner = undefined;
       this.#refuse(row, error);
     }
+  }
+
+  /**
+   * Who is to follow the owner: workers that may own it, since their contexts are what it is searched with.
+   * @param {Row} row with an address
+   */
+  #chooseStandBys(row) {
+    for (const { member, mayOwn } of this.#candidates(row)) {
+      if (row.standBys.size >= kStandBys) return;
+      if (!mayOwn || member === row.owner || member.inProcess || member.state === 'leaving') continue;
+      if (row.standBys.has(member)) continue;
+      row.standBys.add(member);
+      this.#tellStandBy(row, member);
+    }
+  }
+
+  /**
+   * @param {Row} row with an address
+   * @param {Member} member
+   */
+  #tellStandBy({ key, turn, address }, member) {
+    const folder = this.#folder.open();
+    member.say({ type: 'stand-by', key, turn, folder, address: /** @type {string} */ (address) });
+  }
+
+  /**
+   * @param {Member} member
+   * @param {string} key
+   */
+  #standingBy(member, key) {
+    const row = this.#rows.get(key);
+    if (row?.standBys.has(member)) row.warm.add(member); // of an owner before, too: it has nearly all of it
+  }
+
+  /**
+   * @param {Row} row
+   * @param {Member} member that has it open no more
+   */
+  #letGo(row, member) {
+    row.standBys.delete(member);
+    row.warm.delete(member);
+    return row.holders.delete(member);
   }
 
   /** @param {Row} row with an address */
@@ -134,6 +193,8 @@ class Resources {
     if (!row || row.owner !== member || row.turn !== turn) return;
     row.address = address;
     this.#answer(row);
+    for (const standBy of row.standBys) this.#tellStandBy(row, standBy);
+    this.#chooseStandBys(row);
     this.#endUnheld(row);
   }
 
@@ -160,7 +221,7 @@ class Resources {
    */
   #released(member, { id, key }) {
     const row = this.#rows.get(key);
-    if (!row?.holders.delete(member)) {
+    if (!row || !this.#letGo(row, member)) {
       member.say({ type: 'answer', id, answer: null });
       return;
     }
@@ -168,8 +229,12 @@ class Resources {
     row.waiting = row.waiting.filter((each) => each.member !== member);
     this.#refuse({ waiting: mine }, new GPUError('ERR_CLOSED', 'the process that asked has let go of it'));
     row.closing.push({ member, id });
-    if (row.holders.size) this.#tellClosed(row);
-    else this.#endUnheld(row);
+    if (!row.holders.size) {
+      this.#endUnheld(row);
+      return;
+    }
+    this.#tellClosed(row);
+    if (row.address !== undefined) this.#chooseStandBys(row);
   }
 
   /** @param {Row} row that is closed, or that others have open */
@@ -215,7 +280,7 @@ class Resources {
     if (this.#isClosed) return;
     for (const row of [...this.#rows.values()]) {
       const wasOwner = row.owner === member;
-      row.holders.delete(member);
+      this.#letGo(row, member);
       row.waiting = row.waiting.filter((each) => each.member !== member);
       if (wasOwner) {
         row.owner = row.address = undefined;
@@ -224,6 +289,7 @@ class Resources {
       }
       if (!row.holders.size) this.#endUnheld(row);
       else if (!row.owner) this.#appoint(row, true);
+      else if (row.address !== undefined) this.#chooseStandBys(row);
     }
   }
 
@@ -234,6 +300,24 @@ class Resources {
     this.#rows.clear();
     this.#folder.remove();
   }
+}
+
+/**
+ * @param {string} key
+ * @returns {Row}
+ */
+function newRow(key) {
+  return {
+    key,
+    turn: 0,
+    owner: undefined,
+    address: undefined,
+    holders: new Map(),
+    standBys: new Set(),
+    warm: new Set(),
+    waiting: [],
+    closing: [],
+  };
 }
 
 /**

@@ -6,7 +6,7 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknow
 const { isMainThread } = require('node:worker_threads');
 const { setTimeout, setImmediate, setInterval, clearInterval } = require('node:timers');
 const {
-  Requester,
+  makeRequester,
   ContextRegistry,
   CoordinatorConnection,
   NamedTensors,
@@ -16,6 +16,8 @@ const {
 const { askToJoin } = require('../wire');
 const { Coordination, kWorkerMain } = require('./coordination');
 const { endCoordinated, endWorker, leave } = require('./ending');
+const { flushTraces, tracingOf } = require('../../tracing');
+const { ProcessOperations } = require('./process-operations');
 const { createLogger, useLogger, GPUError, asGpuError, nowMs, tell, Listened } = require('../../core');
 
 /** @typedef {'undecided'|'primary'|'worker'|'lone'} Role 'lone': standalone, there is no cluster */
@@ -31,6 +33,7 @@ const { createLogger, useLogger, GPUError, asGpuError, nowMs, tell, Listened } =
 
 const kWorkerTimeoutMs = 5000; // for a worker to end when it was asked to
 const kExitGraceMs = 300; // for Node's own end of a worker whose primary has gone
+const kKeptMs = 2000; // for results on their way to slower tiers, at the end
 const kIdleMs = 10000; // without a job: then shared memory that nobody uses goes back to the system
 
 class ClusterProcess {
@@ -65,26 +68,23 @@ class ClusterProcess {
     });
     this.ready.catch(() => {}); // whoever waits for it gets it; nobody has to
     this.registry = new ContextRegistry();
-    this.requester = new Requester({
-      workerId: this.workerId,
-      config,
-      registry: this.registry,
-      metrics: undefined,
-      emitter,
-    });
+    const { log, registry, workerId } = this;
+    const asking = { workerId, config, log, registry, metrics: undefined, emitter };
+    this.requester = makeRequester(asking, tracingOf(config));
     this.connection = new CoordinatorConnection({
       config,
       log: this.log,
       requester: this.requester,
       registry: this.registry,
       onEvent: (message) => this.#onEvent(message),
-      onResource: (message) => this.resources.onMessage(message),
+      onTold: (message) => this.#onTold(message),
       onEnd: (how, reason) => this.#onCoordinatorGone(how, reason),
       onDismissed: (reason) => this.#onDismissed(reason),
     });
     this.requester.askForTargets((question) => this.#splitTargets(question));
     this.names = new NamedTensors(this.connection);
     this.resources = new SharedResources(this.connection);
+    this.operations = new ProcessOperations(this.requester, this.connection);
     this.progress = new ProgressEvents({
       emitter,
       requester: this.requester,
@@ -175,9 +175,10 @@ class ClusterProcess {
   /** For rooms above the cluster. */
   get inside() {
     const { config, logger } = this.parts;
-    const { log, names, resources, workerId } = this;
+    const { log, names, resources, workerId, requester } = this;
     const contexts = () => this.contexts();
-    return { config, logger, log, names, resources, workerId, contexts, isInCluster: () => this.isInCluster() };
+    const { kept } = requester;
+    return { config, logger, log, names, resources, workerId, contexts, kept, isInCluster: () => this.isInCluster() };
   }
 
   /** At the first need: an application that forks does so right after it made its manager. */
@@ -223,6 +224,13 @@ class ClusterProcess {
   }
 
   // ---- what happens
+
+  /** @param {import('../wire/operation-messages').ToldMessage} message */
+  #onTold(message) {
+    if (message.type === 'spent' || message.type === 'degrade' || message.type === 'tell-use')
+      this.operations.onMessage(message);
+    else this.resources.onMessage(message);
+  }
 
   /** @param {import('../wire/messages').EventMessage} message */
   #onEvent({ name, event }) {
@@ -276,7 +284,8 @@ class ClusterProcess {
         ? 'the cluster was closed: the manager of its primary process was'
         : `this process has left the cluster: ${reason}`;
     this.parts.onEnding();
-    this.closed = Promise.all([this.connection.close(), this.resources.close()]).then(() => this.#end());
+    const ends = [this.connection, this.resources, this.operations].map((each) => each.close());
+    this.closed = Promise.all([...ends, flushTraces()]).then(() => this.#end());
     // A worker that only runs jobs has nothing left to do.
     if (onlyRunsJobs()) this.closed.then(() => process.exit(how === 'closed' ? 0 : 1));
   }
@@ -320,12 +329,17 @@ class ClusterProcess {
     await Promise.race([this.resources.close(), waitUntil(ending.until)]);
     if (coordination) await endCoordinated(coordination.primary, ending, this.parts.config.contextSwitchTimeout);
     else await endWorker(connection, ending);
+    if (coordination) await coordination.primary.operations.collect();
+    else this.operations.report();
+    await coordination?.primary.operations.close();
     requester.end(closed);
     this.#rejectReady(closed);
     this.parts.onEnding();
+    await Promise.race([this.operations.close(), waitUntil(nowMs() + kKeptMs)]);
     await connection.close();
     coordination?.primary.close();
     await coordination?.forks?.end(kWorkerTimeoutMs);
+    await flushTraces();
     this.#end();
   }
 

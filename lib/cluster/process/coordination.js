@@ -38,6 +38,7 @@ class Coordination {
       isDegraded: () => this.forks?.degraded ?? false,
     });
     this.primary.describe = () => this.reports.contexts();
+    this.primary.describeCards = () => this.reports.states();
     this.primary.answer = (report, member) => this.reports.give(report, member);
     this.primary.onGone = onGone;
     this.primary.mayReplace = ({ workerId }) =>

@@ -6,6 +6,7 @@ const { kKinds } = require('../../addon');
 const { kBackends, kContextTypes, kErrorDetails } = require('../../core');
 const { isTensorName } = require('../../call');
 const { memoryPressure } = require('./memory-pressure');
+const { operationEvents, toUser, fromUser } = require('./operation-messages');
 const { toHolder, fromHolder } = require('./resource-messages');
 const {
   anything,
@@ -77,7 +78,8 @@ const {
  * What is asked of the coordinator beside jobs and programs: memory is that of one device, why of one job, split where
  * parts of one may run, progress that of the jobs that the process has asked for.
  * @typedef {{ what: 'metrics' } | { what: 'health' } | { what: 'prometheus' } | { what: 'memory', device: string }
- *   | { what: 'jobs' } | { what: 'why', id: string } | { what: 'split' } & SplitQuestion | { what: 'progress' }} Report
+ *   | { what: 'jobs' } | { what: 'why', id: string } | { what: 'costs', caller?: string }
+ *   | { what: 'split' } & SplitQuestion | { what: 'progress' }} Report
  */
 /**
  * A job that is to be cut, as a context sees it.
@@ -93,8 +95,8 @@ const {
  * How far a job is, the answer to 'progress'; `number`: the one that the process that asked for it has given it.
  * @typedef {{ number: number, id: string, type: string, context: string, done: number, total: number }} Step
  */
-/** @typedef {'worker-ready'|'worker-left'|'worker-lost'|'context-lost'|'memory-pressure'|'tensor-published'}
- *   ClusterEventName */
+/** @typedef {'worker-ready'|'worker-left'|'worker-lost'|'context-lost'|'memory-pressure'|'tensor-published'|'alert'
+ *   |'budget'|'degradation'} ClusterEventName */
 /**
  * An event that every manager of the cluster gives its listeners.
  * @template {ClusterEventName} [Name=ClusterEventName]
@@ -132,7 +134,7 @@ const {
  *   | { type: 'follow', number: number, id?: string }
  *   | { type: 'where', number: number, text: string }
  *   | { type: 'end', reason: string }
- *   | import('./resource-messages').ToHolder
+ *   | import('./operation-messages').ToldMessage
  *   | { type: 'bye', reason?: string }} ToMember
  */
 /**
@@ -167,6 +169,7 @@ const {
  *   | FollowedMessage
  *   | QueryMessage
  *   | import('./resource-messages').FromHolder
+ *   | import('./operation-messages').FromUser
  *   | NameMessage} ToCoordinator
  */
 /** @typedef {{ type: 'program', id: number, key: string, request: WireSources }} ProgramMessage */
@@ -296,6 +299,7 @@ const events = {
   'context-lost': object({ contextId: string, workerId: integer, message: string }),
   'memory-pressure': memoryPressure,
   'tensor-published': object({ name: tensorName, version: count }),
+  ...operationEvents,
 };
 /** @type {Kind<SplitQuestion>} */
 const splitQuestion = object({ kind: oneOf(kKinds), contextType: oneOf(kContextTypes), workload: integer });
@@ -305,6 +309,7 @@ const reports = /** @type {const} */ ([
   'prometheus',
   'memory',
   'jobs',
+  'costs',
   'why',
   'split',
   'progress',
@@ -316,6 +321,7 @@ const report = /** @type {Kind<any>} */ (
     oneOf(reports)(value.what) &&
     (value.what !== 'memory' || string(value.device)) &&
     (value.what !== 'why' || string(value.id)) &&
+    (value.what !== 'costs' || optional(string)(value.caller)) &&
     (value.what !== 'split' || splitQuestion(value))
 );
 
@@ -337,6 +343,7 @@ const toMember = {
   follow: { number: count, id: optional(string) },
   where: { number: count, text: string },
   ...toHolder,
+  ...toUser,
   end: { reason: string },
   bye: { reason: optional(string) },
 };
@@ -381,6 +388,7 @@ const toCoordinator = {
   lookup: { id: count, name: tensorName },
   unpublish: { id: count, name: tensorName },
   ...fromHolder(error),
+  ...fromUser,
 };
 /** @type {{ [Type in (Hello|Welcome|Refused)['type']]: Shape<Extract<Hello|Welcome|Refused, { type: Type }>> }} */
 const handshake = {

@@ -8,7 +8,7 @@ const { kContextTypes } = require('../../core');
 /** @typedef {import('./shapes').NumbersShape} NumbersShape */
 
 /** Counted up with every change of a message: processes that differ in it don't join each other. */
-const kProtocol = 12;
+const kProtocol = 13;
 
 const { hello, numbered, text, ask, output, assign, assigned, done, result } = layouts;
 const {

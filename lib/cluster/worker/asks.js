@@ -1,6 +1,5 @@
 // Jobs that the coordinator was asked for: the ask, and the result that comes back.
 'use strict';
-const { setTimeout, clearTimeout } = require('node:timers');
 const { native } = require('../../addon');
 const {
   scratch,
@@ -22,6 +21,7 @@ const { tellOfCopies } = require('./copied-again');
 const { countTurn } = require('./copied-in-turn');
 const { affinityNumber } = require('./job-options');
 const { errorAnew, lateText } = require('./job-events');
+const { Wheres } = require('./wheres');
 
 /** @typedef {import('../../call/describe').AnyCall} AnyCall */
 /** @typedef {import('../../call/result').Buffers} Buffers */
@@ -40,12 +40,12 @@ const { errorAnew, lateText } = require('./job-events');
  * @property {import('./context-registry').ContextRegistry} registry
  * @property {import('./job-events').JobEvents} events
  * @property {import('./own-jobs').OwnJobs} own
+ * @property {import('../../operations').DeviceUse} use
  */
 
 const { ask, result: at, kKinds, kContextTypes } = protocol;
 // An ask is described in the scratch array from callAsk on, as in its message.
 const { callAsk: kAskAt } = layout;
-const kWhereMs = 50; // for the coordinator to say where a job was whose time is up
 /** The digest of a job that equals no other. */
 const kNoDigest = [0, 0, 0, 0];
 
@@ -58,8 +58,7 @@ class Asks {
   #numbers = new Set();
   /** @type {Set<number>} those of them that are asked for once their memory is ready */
   #staging = new Set();
-  /** @type {Map<number, (text: string) => void>} by number: who is to be told where a job is */
-  #wheres = new Map();
+  #wheres = new Wheres();
   #prefix;
   /** @type {Answer} the one that is being read */
   #answer = { buffers: undefined, numbers: new Float64Array(0), start: 0 };
@@ -105,13 +104,14 @@ class Asks {
       if (call.id !== undefined) sayId(channel, call.number, call.id);
       this.#writeAsk(call, options, need, digest, started, timeout === Infinity ? 0 : now + timeout);
       const putOff = call.ask(channel.handle);
+      const cost = costMs(scratch[kAskAt + ask.flops], scratch[kAskAt + ask.bytes]);
       countTurn();
       channel.sent();
-      const { number, outputs, targets, type } = call;
+      const { number, outputs, targets, type, counted } = call;
+      const account = options?.account;
       const id = call.id ?? this.#prefix + number;
       if (putOff !== undefined) {
         const deadline = timeout === Infinity ? Infinity : now + timeout;
-        const cost = costMs(scratch[kAskAt + ask.flops], scratch[kAskAt + ask.bytes]);
         this.#stage(number, call.id);
         this.parts.own.begun(number, call.id, call.counted, options, started, deadline, cost, undefined);
         if (putOff > 0) (options?.onCopies ?? tellOfCopies)(call);
@@ -122,13 +122,15 @@ class Asks {
         call.number,
         { signal: options?.signal, timeout },
         call.holds(undefined),
-        (/** @type {Answer} */ answer) => this.#resultOf(answer, id, outputs, targets, started, attempts),
+        (/** @type {Answer} */ answer) =>
+          this.#resultOf(answer, id, outputs, targets, started, attempts, counted, cost, account),
         this.#cancel,
       );
       return answered.then(
         (result) => events.completed(type, result),
         async (error) => {
-          if (error.code === 'ERR_TIMEOUT') await this.#sayWhere(error, number, lateText(id, type, timeout));
+          if (error.code === 'ERR_TIMEOUT')
+            error.message = `${lateText(id, type, timeout)}: ${await this.#whereIs(number, error)}`;
           this.parts.own.ended(number, undefined, error); // before the coordinator had heard of it
           throw events.failed(workload, error, id);
         },
@@ -206,6 +208,16 @@ class Asks {
     if (this.#numbers.delete(number)) this.#settle(number, error, undefined);
   }
 
+  /**
+   * Whoever noticed first that a job's time is up: the coordinator knows where it was.
+   * @param {number} number
+   * @param {GPUError} error as it says so far
+   */
+  async #whereIs(number, error) {
+    if (this.#staging.has(number)) return 'its memory was being made ready';
+    return this.#numbers.has(number) ? this.#wheres.of(number) : error.message;
+  }
+
   /** @param {number} number */
   #cancel = (number) => {
     if (this.#staging.has(number)) return; // the coordinator has not heard of it
@@ -213,58 +225,12 @@ class Asks {
   };
 
   /**
-   * Whoever noticed first that a job's time is up: the coordinator knows where it was.
-   * @param {GPUError} error
-   * @param {number} number
-   * @param {string} late that its time is up
-   */
-  async #sayWhere(error, number, late) {
-    let where = error.message;
-    if (this.#staging.has(number)) where = 'its memory was being made ready';
-    else if (this.#numbers.has(number)) where = await this.#where(number);
-    error.message = `${late}: ${where}`;
-  }
-
-  /**
-   * What the coordinator says of a job that it was told to stop.
-   * @param {number} number
-   * @returns {Promise<string>}
-   */
-  #where(number) {
-    return new Promise((resolve) => {
-      const tell = (/** @type {string} */ text) => {
-        clearTimeout(timer);
-        this.#wheres.delete(number);
-        resolve(text);
-      };
-      const timer = setTimeout(
-        tell,
-        kWhereMs,
-        'the coordinator does not answer at once, and may say in its log where it was',
-      );
-      this.#wheres.set(number, tell);
-    });
-  }
-
-  /**
-   * A job that is given up has ended, which says where it was, too.
-   * @param {number} number
-   * @param {Float64Array} numbers
-   * @param {number} start
-   */
-  #tellEnded(number, numbers, start) {
-    const { code, message } = numbers[start + at.code] ? codec.readError(numbers, at, start) : {};
-    const isLate = code === 'ERR_TIMEOUT';
-    this.#wheres.get(number)?.(isLate && message ? message : 'it had ended, but its result had not come');
-  }
-
-  /**
    * The coordinator says where a job was.
    * @param {number} number
    * @param {string} text
    */
   onWhere(number, text) {
-    this.#wheres.get(number)?.(text);
+    this.#wheres.tell(number, text);
   }
 
   /**
@@ -283,7 +249,7 @@ class Asks {
     let error = failed ?? null;
     if (!isAwaited(number)) {
       native.dropRemote(number);
-      this.#tellEnded(number, numbers, start);
+      this.#wheres.ended(number, numbers, start);
     } else if (error) {
       native.dropRemote(number);
     } else if (numbers[start + at.code]) {
@@ -341,27 +307,35 @@ class Asks {
    * @param {AnyCall['targets']} targets
    * @param {number} started
    * @param {number} attempts made before
+   * @param {number} counted
+   * @param {number} units that it was estimated at
+   * @param {JobOptions['account']} account
    * @returns {GPUResult}
    */
-  #resultOf({ buffers, numbers, start }, id, names, targets, started, attempts) {
+  #resultOf({ buffers, numbers, start }, id, names, targets, started, attempts, counted, units, account) {
     const context = this.parts.registry.find(numbers[start + at.member], numbers[start + at.context]);
     const switched = numbers[start + at.switch];
-    const timings = timingsOf(
-      Math.max(0, numbers[start + at.started] - started),
-      switched,
-      numbers[start + at.upload],
-      numbers[start + at.compute],
-      numbers[start + at.readback],
-      nowMs() - started,
-    );
+    const upload = numbers[start + at.upload];
+    const compute = numbers[start + at.compute];
+    const readback = numbers[start + at.readback];
+    const queued = Math.max(0, numbers[start + at.started] - started);
+    const timings = timingsOf(queued, switched, upload, compute, readback, nowMs() - started);
+    const isCached = numbers[start + at.cached] !== 0;
+    const batch = numbers[start + at.batch];
+    const ms = (upload + compute + readback) * numbers[start + at.part];
+    const { use } = this.parts;
+    let cost = 0;
+    if (!isCached) cost = use.ran(context, counted, ms, units, batch, account);
+    else use.wasKept(context, counted, ms * use.priceOf(context), account);
     const outputs = takeOutputs(names, buffers, targets);
     this.parts.events.ranIn(context.id, switched, context.contextType);
     return inCluster(
       resultOf(outputs, id, context.id, context.contextType, context.deviceName, timings),
       context.workerId,
-      numbers[start + at.cached] !== 0,
-      numbers[start + at.batch],
+      isCached,
+      batch,
       numbers[start + at.attempts] + attempts,
+      cost,
     );
   }
 
@@ -378,7 +352,7 @@ class Asks {
     for (const number of this.#numbers) this.#settle(number, errorAnew(error), undefined);
     this.#numbers.clear();
     native.abandonRemote();
-    for (const tell of [...this.#wheres.values()]) tell(error.message);
+    this.#wheres.end(error.message);
   }
 }
 

@@ -63,12 +63,25 @@ class ContextRegistry {
     return (kind === 'render' ? this.#drawRanks : this.#ranks)[type];
   }
 
+  /** Of the contexts that take jobs one of the best rank. @returns {Entry|undefined} */
+  best() {
+    const rank = this.#ranks[''];
+    return this.entries.find(
+      ({ isActive, contextType, software }) => isActive && computeRank(contextType, software) === rank,
+    );
+  }
+
   /**
    * @param {number} member
    * @param {number} index
    */
   find(member, index) {
     return this.#places.get(member * 64 + index) ?? kUnknown;
+  }
+
+  /** @param {string} id */
+  named(id) {
+    return this.#ids.get(id) ?? kUnknown;
   }
 
   /** @param {string} id */

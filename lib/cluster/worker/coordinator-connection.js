@@ -16,11 +16,7 @@ const { kTypeAt, kNumberAt } = protocol;
 /** @typedef {import('../wire/messages').ToMember} ToMember */
 /** @typedef {import('../wire/messages').ToCoordinator} ToCoordinator */
 /** @typedef {import('../wire/messages').EventMessage} EventMessage */
-/**
- * How the connection has ended: the cluster was closed; the primary process has ended; or one side did not understand
- * the other, and both go on.
- * @typedef {'closed'|'lost'|'misunderstood'} ConnectionEnd
- */
+/** @typedef {'closed'|'lost'|'misunderstood'} ConnectionEnd lost: with the primary; misunderstood: one of both */
 /**
  * What is said with a number that its answer comes back with, without that.
  * @typedef {Omit<import('../wire/messages').ProgramMessage, 'id'>|Omit<import('../wire/messages').QueryMessage, 'id'>
@@ -33,7 +29,7 @@ const { kTypeAt, kNumberAt } = protocol;
  * @property {import('./requester').Requester} requester
  * @property {import('./context-registry').ContextRegistry} registry
  * @property {(message: EventMessage) => void} onEvent of the whole cluster
- * @property {(message: import('../wire/resource-messages').ToHolder) => void} onResource
+ * @property {(message: import('../wire/operation-messages').ToldMessage) => void} onTold of what others here see to
  * @property {(how: ConnectionEnd, reason: string) => void} onEnd nothing more comes from the coordinator
  * @property {(reason: string) => void} onDismissed this process is to end
  */
@@ -199,10 +195,8 @@ class CoordinatorConnection {
         this.#onEvent(message);
         break;
       case 'answer':
-        if (this.#queries.answer(message.id, message.answer)) this.#channel?.unref();
-        break;
       case 'answer-error':
-        if (this.#queries.fail(message.id, message.error)) this.#channel?.unref();
+        if (this.#queries.onAnswer(message)) this.#channel?.unref();
         break;
       case 'follow':
         this.say(this.parts.requester.follow(message.number, message.id));
@@ -211,9 +205,13 @@ class CoordinatorConnection {
         this.parts.requester.onWhere(message.number, message.text);
         break;
       case 'own':
+      case 'stand-by':
       case 'disown':
       case 'gone':
-        this.parts.onResource(message);
+      case 'spent':
+      case 'degrade':
+      case 'tell-use':
+        this.parts.onTold(message);
         break;
       case 'end':
         this.parts.onDismissed(message.reason);
@@ -319,6 +317,7 @@ class CoordinatorConnection {
   /** Gives unused memory of this process back. */
   trim() {
     this.#execution?.pool.trim();
+    this.parts.requester.kept.trim();
     native.trimShared();
     this.announce();
   }

@@ -9,6 +9,7 @@ const { selfTest } = require('./self-test');
 const { obtainFrom } = require('./program-requests');
 const { Requester } = require('./requester');
 const { SharedResources } = require('./shared-resources');
+const { makeRequester } = require('./traced-requester');
 
 module.exports = {
   checkOptions,
@@ -18,6 +19,7 @@ module.exports = {
   obtainFrom,
   ProgressEvents,
   publicContext,
+  makeRequester,
   Requester,
   selfTest,
   SharedResources,

@@ -3,6 +3,7 @@
 const { createHash } = require('node:crypto');
 const { checkWaiting } = require('../../call');
 const { invalid, show, refuseUnknownKeys, kBackends } = require('../../core');
+const { checkAccount } = require('../../operations');
 
 /**
  * Of a part of a split job `home`, the context that it is meant for, and who hears that inputs of it are copied;
@@ -10,7 +11,17 @@ const { invalid, show, refuseUnknownKeys, kBackends } = require('../../core');
  * @typedef {import('../../index').JobOptions & { home?: number, onCopies?: () => void, waited?: number }} JobOptions
  */
 
-const kOptions = new Set(['priority', 'timeout', 'signal', 'contextType', 'affinity', 'cache', 'retries', 'into']);
+const kOptions = new Set([
+  'priority',
+  'timeout',
+  'signal',
+  'contextType',
+  'affinity',
+  'cache',
+  'retries',
+  'into',
+  'account',
+]);
 const kMaxAffinities = 4096; // names remembered
 
 /**
@@ -44,6 +55,7 @@ function checkOptions(given) {
     !(typeof retries === 'number' && Number.isInteger(retries) && retries >= 0 && retries <= 100)
   )
     throw invalid(`retries is ${show(retries)}, but must be a whole number from 0 to 100`, 'options.retries');
+  if (options.account !== undefined) checkAccount(options.account);
   return options;
 }
 

@@ -1,12 +1,12 @@
 // The contexts of one process: opened as the coordinator planned, checked by a self-test, and watched.
 'use strict';
 const { setTimeout, setInterval, clearInterval } = require('node:timers');
-const { native, computeRank } = require('../../addon');
-const { nextId, track } = require('../../call');
+const { computeRank } = require('../../addon');
 const { openContext, GPUContext } = require('../../context');
 const { asGpuError, plainError, nowMs, isSoftware } = require('../../core');
 const { statusPage } = require('../../metrics');
 const { storesUse } = require('../../pressure');
+const { cardUse } = require('./card-use');
 const { ResidentLimit } = require('./resident-limit');
 const { selfTest } = require('./self-test');
 
@@ -34,6 +34,7 @@ const kReady = kStates.indexOf('ready');
 const kBeatMs = 250;
 const kSelfTestMs = 20000; // how old the last self-test of an idle context may get
 const kPollMs = 5;
+const kNowhere = { device: '', deviceName: '', contextType: /** @type {import('../../index').Backend} */ ('cpu') };
 
 // Contexts in which a job never ends. Their objects must not be collected, for that would wait for the job.
 /** @type {Set<PoolContext>} */
@@ -56,6 +57,7 @@ class PoolContext {
     this.#page = page;
     this.#at = contextAt(plan.index);
     this.rank = Infinity;
+    this.where = kNowhere;
     this.isLost = false;
     /** Set once it is open, which it is when isReady says so. @type {GPUContext} */
     this.gpu = /** @type {GPUContext} */ (/** @type {unknown} */ (undefined));
@@ -72,6 +74,7 @@ class PoolContext {
   opened(gpu) {
     this.gpu = gpu;
     this.rank = computeRank(gpu.contextType, isSoftware(gpu.device));
+    this.where = { device: gpu.device.id, deviceName: gpu.device.name, contextType: gpu.contextType };
   }
 
   get state() {
@@ -142,7 +145,7 @@ class PoolContext {
       read: () => this.gpu.memoryUsage,
       residentBytes: () => this.#page[this.#at + inContext.residentBytes],
       limit: (bytes, idleMs) => executor.limitResident(this.index, bytes, idleMs),
-      trim: () => this.gpu.trim(),
+      trim: () => GPUContext.trimMemoryOf(this.gpu),
     });
     this.#residents.tend();
   }
@@ -163,11 +166,8 @@ class PoolContext {
   /** What its card does for all processes; only where NVML knows it. */
   async readCard() {
     if (this.gpu?.contextType !== 'cuda' || !this.isReady) return;
-    const number = nextId();
-    native.readCard(number, this.gpu.device.uuid);
-    const card = await track(number, undefined, undefined, (value) => value);
-    if (!card) return;
-    this.#page.set([card.utilization, card.usedBytes, card.totalBytes], this.#at + inContext.gpuUtilization);
+    const card = await cardUse(this.gpu.device.uuid);
+    if (card) this.#page.set(card, this.#at + inContext.gpuUtilization);
   }
 
   /** The addon's object in it. */

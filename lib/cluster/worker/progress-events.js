@@ -27,7 +27,7 @@ class ProgressEvents {
   /** @param {ProgressParts} parts */
   constructor(parts) {
     this.parts = parts;
-    parts.requester.onAgain = (before, number) => this.#handOn(before, number);
+    parts.requester.whenAgain((before, number) => this.#handOn(before, number));
   }
 
   /** Somebody listens. */

@@ -23,23 +23,14 @@ class Queries {
   }
 
   /**
-   * @param {number} id
-   * @param {unknown} answer
+   * @param {Extract<import('../wire/messages').ToMember, { type: 'answer'|'answer-error' }>} message
    * @returns {boolean} whether it was waited for
    */
-  answer(id, answer) {
-    this.#pending.get(id)?.resolve(answer);
-    return this.#pending.delete(id);
-  }
-
-  /**
-   * @param {number} id
-   * @param {import('../wire/messages').WireError} error
-   * @returns {boolean} whether it was waited for
-   */
-  fail(id, error) {
-    this.#pending.get(id)?.reject(asGpuError(error));
-    return this.#pending.delete(id);
+  onAnswer(message) {
+    const pending = this.#pending.get(message.id);
+    if (message.type === 'answer') pending?.resolve(message.answer);
+    else pending?.reject(asGpuError(message.error));
+    return this.#pending.delete(message.id);
   }
 
   /** @param {GPUError} error for all that were not answered */

@@ -16,6 +16,7 @@ const kTotal = 4;
 const kCounted = 5;
 const kAsked = 6;
 const kNumbers = 7;
+const kWasKept = -1; // in the place of its compute time: it did not run
 
 class RanJobs {
   #workerId;
@@ -60,6 +61,22 @@ class RanJobs {
       this.#details[place] = detailsOf(id, undefined, undefined);
     }
     if ((this.#next = place + 1) === kKept) this.#wrap();
+  }
+
+  /**
+   * A job was answered by a kept result.
+   * @param {number} number
+   * @param {string|undefined} id
+   * @param {number} counted
+   * @param {string} context where that was made
+   * @param {number} asked
+   * @param {number} ms
+   */
+  addKept(number, id, counted, context, asked, ms) {
+    scratch[resultUpload] = scratch[resultReadback] = 0;
+    scratch[resultCompute] = kWasKept;
+    scratch[resultTotal] = ms;
+    this.add(number, id, counted, context, asked);
   }
 
   /** A manager with few such jobs takes little memory for them. */
@@ -116,7 +133,7 @@ class RanJobs {
       tries: undefined,
       own: true,
       isSplit: false,
-      cached: false,
+      cached: n[kCompute] === kWasKept,
       end: {
         at: n[kAsked] + n[kTotal],
         code: undefined,
@@ -124,7 +141,7 @@ class RanJobs {
         batch: 1,
         switch: 0,
         upload: n[kUpload],
-        compute: n[kCompute],
+        compute: Math.max(0, n[kCompute]),
         readback: n[kReadback],
       },
     };

@@ -1,32 +1,33 @@
 // Jobs that this process wants done: on its own idle context where that is the best there is, else the coordinator is
 // asked for them.
 'use strict';
-const { setTimeout, clearTimeout } = require('node:timers');
-const { native } = require('../../addon');
-const { describe, digestOf, settleNow, inCluster, lastCostMs } = require('../../call');
-const { asGpuError, nowMs } = require('../../core');
-const { GPUContext } = require('../../context');
+const { describe } = require('../../call');
+const { asGpuError } = require('../../core');
+const { DeviceUse, budgetError } = require('../../operations');
+const { typeOf } = require('../journal');
 const { Asks, kNoDigest } = require('./asks');
 const { EarlyJobs, queueFull } = require('./early-jobs');
 const { JobEvents, lateText } = require('./job-events');
 const { checkOptions } = require('./job-options');
+const { KeptResults } = require('./kept-results');
+const { LocalRuns } = require('./local-runs');
 const { needFor } = require('./needs');
 const { OwnJobs } = require('./own-jobs');
 const { RanJobs } = require('./ran-jobs');
+const { Routing } = require('./routing');
 const { SplitJobs } = require('./split-jobs');
 
 /** @typedef {import('../../call/describe').AnyCall} AnyCall */
 /** @typedef {import('../../call/built-in-call').BuiltInCall} BuiltInCall */
 /** @typedef {import('../../core').GPUError} GPUError */
 /** @typedef {import('../../index').GPUResult} GPUResult */
-/** @typedef {import('../../index').RunResult} RunResult */
 /** @typedef {import('./job-options').JobOptions} JobOptions */
 /** @typedef {import('./needs').Need} Need */
-/** @typedef {import('./pool').PoolContext} PoolContext */
 /**
  * @typedef {object} RequesterParts
  * @property {number} workerId
  * @property {import('../../config/config').Config} config
+ * @property {import('../../core/log').Logger} log
  * @property {import('./context-registry').ContextRegistry} registry
  * @property {import('../../metrics/metrics').MetricsBlock|undefined} metrics of jobs that did not go through the
  *   coordinator
@@ -44,33 +45,80 @@ class Requester {
   #pool;
   /** @type {GPUError|undefined} why nothing can be asked any more */
   #ended;
-  /** @type {Set<number>} the numbers of jobs that run on this process's own contexts */
-  #here = new Set();
-  /** @type {GPUError|undefined} why those are stopped */
-  #cut;
-  #prefix;
-  /** @type {(before: number, number: number) => void} hears the numbers of a job that is run again */
-  onAgain = () => {};
+  #here;
+  #routing;
+  /** @type {import('../../index').BudgetState|undefined} */
+  #spent;
+  /** @type {import('../../metrics/metrics').MetricsBlock|undefined} */
+  #metrics;
+  /** Whether a job may go another way than the usual one, or none: a budget is used up, or costs decide where. */
+  #isWatched = false;
 
   /** @param {RequesterParts} parts */
-  constructor({ workerId, config, registry, metrics, emitter }) {
+  constructor({ workerId, config, log, registry, metrics, emitter }) {
     this.workerId = workerId;
     this.config = config;
-    this.metrics = metrics;
-    this.#prefix = `job-${workerId}-`;
     this.#events = new JobEvents(emitter, registry, workerId);
     this.#ran = new RanJobs(workerId);
     this.#own = new OwnJobs(workerId, this.#ran);
-    this.#asks = new Asks({ workerId, config, registry, events: this.#events, own: this.#own });
+    /** What this process's jobs take of devices. */
+    this.use = new DeviceUse(config.prices, typeOf);
+    this.#routing = new Routing({ config, registry, use: this.use });
+    this.#isWatched = this.#routing.isOn;
+    this.#asks = new Asks({ workerId, config, registry, events: this.#events, own: this.#own, use: this.use });
+    this.#here = new LocalRuns({
+      workerId,
+      config,
+      events: this.#events,
+      own: this.#own,
+      ran: this.#ran,
+      use: this.use,
+      pool: () => this.#pool,
+      hasEnded: () => this.#ended !== undefined,
+      askAgain: (call, workload, options, need) => this.#ask(call, workload, options, need, kNoDigest, 1),
+    });
+    this.metrics = metrics;
+    this.kept = new KeptResults({
+      workerId,
+      config,
+      log,
+      registry,
+      events: this.#events,
+      ran: this.#ran,
+      use: this.use,
+      metrics: () => this.metrics,
+      ask: (asked, digest) => this.#askKept(asked, digest),
+    });
     this.#splits = new SplitJobs({
       workerId,
       config,
       registry,
       events: this.#events,
       own: this.#own,
+      use: this.use,
       metrics: () => this.metrics,
       runWhole: (call, workload, options, need) => this.#run(call, workload, options, need),
     });
+  }
+
+  /** Of jobs that did not go through the coordinator. */
+  get metrics() {
+    return this.#metrics;
+  }
+
+  set metrics(metrics) {
+    this.#metrics = metrics;
+    this.#here.metrics = metrics;
+  }
+
+  /** The budget that is used up: no more jobs are run. */
+  get spent() {
+    return this.#spent;
+  }
+
+  set spent(budget) {
+    this.#spent = budget;
+    this.#isWatched = budget !== undefined || this.#routing.isOn;
   }
 
   /** Jobs asked of the coordinator and not settled. */
@@ -88,6 +136,11 @@ class Requester {
     return this.#asks.isConnected && this.#asks.waiting > 0;
   }
 
+  /** Whether there is a coordinator to speak to. */
+  get isConnected() {
+    return this.#asks.isConnected && !this.#ended;
+  }
+
   /** How far the jobs are that run on this process's own contexts. */
   steps() {
     return this.#own.steps();
@@ -95,7 +148,7 @@ class Requester {
 
   /** Jobs that run on this process's own contexts. */
   get running() {
-    return this.#here.size;
+    return this.#here.running;
   }
 
   /**
@@ -103,8 +156,7 @@ class Requester {
    * @param {GPUError} error what they fail with
    */
   cut(error) {
-    this.#cut = error;
-    for (const number of this.#here) native.cancel(number);
+    this.#here.cut(error);
   }
 
   /** @param {import('../wire/channel').Channel} channel */
@@ -112,6 +164,11 @@ class Requester {
     this.#asks.connect(channel);
     this.#splits.asks.connect(channel);
     this.#early.startAll();
+  }
+
+  /** @param {LocalRuns['onAgain']} onAgain hears the numbers of a job that is run again */
+  whenAgain(onAgain) {
+    this.#here.onAgain = onAgain;
   }
 
   /**
@@ -183,6 +240,11 @@ class Requester {
       const options = given === undefined ? undefined : checkOptions(given);
       call = describe(workload, options?.into);
       call.refuseDeviceTensors();
+      if (this.#isWatched) {
+        if (this.#spent !== undefined && !options?.cache) throw budgetError(this.#spent);
+        if (this.#routing.isOn && options?.contextType === undefined && !call.split)
+          return this.#runRouted(call, workload, options);
+      }
       const need = needFor(call.kind, call.contextTypeFor(options?.contextType));
       if (call.split) return this.#splits.run(/** @type {BuiltInCall} */ (call), workload, options, need);
       return this.#run(call, workload, options, need);
@@ -202,29 +264,42 @@ class Requester {
    */
   #run(call, workload, options, need) {
     const context = this.#pool?.choose(need, options);
-    if (context) return this.#runHere(context, call, workload, options, need);
-    const digest = options?.cache ? digestOf(call, options.contextType) : kNoDigest;
-    if (digest instanceof Promise) return this.#askEqual(call.keep(), workload, options, need, digest);
-    return this.#ask(call, workload, options, need, digest, 0);
+    if (context) return this.#here.run(context, call, workload, options, need);
+    if (options?.cache) return this.kept.run(call, workload, options, need);
+    return this.#ask(call, workload, options, need, kNoDigest, 0);
   }
 
   /**
-   * Asks for a job once its digest is there. It is asked for as it was described before, whatever becomes of its
-   * program meanwhile.
-   * @param {AnyCall} call that was kept
+   * @param {AnyCall} call that names no kind of device
    * @param {unknown} workload
    * @param {JobOptions|undefined} options
-   * @param {Need} need
-   * @param {Promise<number[]>} coming
+   * @returns {Promise<GPUResult>}
    */
-  async #askEqual(call, workload, options, need, coming) {
-    let digest;
-    try {
-      digest = await coming;
-    } catch (error) {
-      throw this.#events.failed(workload, asGpuError(error));
-    }
+  #runRouted(call, workload, options) {
+    const route = this.#routing.routeOf(call);
+    if (!route) return this.#run(call, workload, options, needFor(call.kind, call.contextTypeFor(undefined)));
+    const { counted } = call;
+    return this.#run(call, workload, options, needFor(call.kind, route.type)).then((result) => {
+      this.#routing.ended(route, counted, result, options?.account);
+      return result;
+    });
+  }
+
+  /**
+   * No result of it is kept.
+   * @param {import('./kept-results').Asked} asked
+   * @param {number[]} digest
+   * @returns {Promise<GPUResult>}
+   */
+  #askKept({ call, workload, options, need }, digest) {
+    if (this.#spent !== undefined)
+      return Promise.reject(this.#events.failed(workload, budgetError(this.#spent), call.id));
     return this.#ask(call, workload, options, need, digest, 0);
+  }
+
+  /** @param {unknown} workload @returns {number} how much work it is, 0 to 100 */
+  complexity(workload) {
+    return this.#routing.complexity(workload);
   }
 
   /**
@@ -246,141 +321,13 @@ class Requester {
       const context = this.#ended || digest !== kNoDigest ? undefined : this.#pool?.choose(need, options);
       const rest = { ...options, timeout: left };
       return context
-        ? this.#runHere(context, kept, workload, rest, need)
+        ? this.#here.run(context, kept, workload, rest, need)
         : this.#ask(kept, workload, rest, need, digest, attempts);
     };
     const failed = (/** @type {GPUError} */ error) => this.#events.failed(workload, error, kept.id);
     const timeout = options?.timeout ?? this.config.timeout;
     const late = lateText(kept.id, kept.type, timeout);
     return this.#early.wait(start, failed, options?.signal, timeout, late, [kept, options]);
-  }
-
-  /**
-   * @param {PoolContext} context
-   * @param {AnyCall} call
-   * @param {unknown} workload
-   * @param {JobOptions|undefined} options
-   * @param {Need} need
-   * @returns {Promise<GPUResult>}
-   */
-  #runHere(context, call, workload, options, need) {
-    const started = nowMs();
-    const waited = options?.waited ?? 0;
-    const { counted, type, id: given } = call;
-    let result;
-    context.begin(started);
-    try {
-      result = GPUContext.begin(context.gpu, call, this.#prefix);
-    } catch (error) {
-      context.end(started);
-      return this.#failedHere(asGpuError(error), context, call, workload, options, need, started, undefined);
-    }
-    if (result) {
-      // It is over already, though its promise is not settled yet.
-      context.end(started);
-      this.#ran.add(call.number, given, counted, context.gpu.id, started - waited, waited);
-      const { total } = result.timings;
-      const settled = settleNow(this.#done(context, counted, result, waited), total);
-      return this.#events.isCompletionHeard ? settled.then((done) => this.#events.completed(type, done)) : settled;
-    }
-    const cost = lastCostMs();
-    const { number } = call;
-    const id = given ?? this.#prefix + number;
-    const timeout = options?.timeout ?? this.config.timeout;
-    context.goesOn([cost, number, counted, options?.priority ?? 0, started + timeout]);
-    this.#own.begun(number, given, counted, options, started - waited, started + timeout, cost, context.gpu.id);
-    this.#here.add(number);
-    return GPUContext.end(context.gpu, call, this.#prefix, { signal: options?.signal, timeout }).then(
-      (done) => {
-        this.#here.delete(number);
-        this.#own.ended(number, done.timings);
-        context.end(started);
-        return this.#events.completed(type, this.#done(context, counted, done, waited));
-      },
-      (error) => {
-        this.#here.delete(number);
-        if (error.code === 'ERR_TIMEOUT') {
-          const others = context.localPending + context.remotePending - 1;
-          error.message = `${lateText(id, type, timeout)}: it was running on ${context.gpu.id}`;
-          if (others > 0) error.message += ', or waited there behind another';
-        }
-        this.#own.ended(number, undefined, error);
-        this.#leave(context, started, error.released);
-        return this.#failedHere(error, context, call, workload, options, need, started, id, number);
-      },
-    );
-  }
-
-  /**
-   * @param {PoolContext} context
-   * @param {number} counted
-   * @param {RunResult} result
-   * @param {number} waited ms, before it was to run
-   */
-  #done(context, counted, result, waited) {
-    const { id, contextType } = context.gpu;
-    const { timings } = result;
-    const { queued } = timings;
-    timings.queued += waited;
-    timings.total += waited;
-    this.metrics?.completed(counted, timings, 1);
-    if (this.#events.ranIn(id, queued, contextType)) this.metrics?.contextSwitch(queued);
-    return inCluster(result, this.workerId, false, 1, 1);
-  }
-
-  /**
-   * @param {GPUError} error
-   * @param {PoolContext} context
-   * @param {AnyCall} call
-   * @param {unknown} workload
-   * @param {JobOptions|undefined} options
-   * @param {Need} need
-   * @param {number} started
-   * @param {string|undefined} id of the job; undefined: it was refused
-   * @param {number} [number]
-   * @returns {Promise<GPUResult>}
-   */
-  #failedHere(error, context, call, workload, options, need, started, id, number) {
-    if (this.#cut && error.code === 'ERR_CANCELED' && !options?.signal?.aborted) error = this.#cut;
-    // Whoever lost its device may run again elsewhere, unless the caller did not want that or has gone.
-    const retries = options?.retries ?? this.config.retries;
-    if (error.code !== 'ERR_DEVICE_LOST' || retries === 0 || this.#ended) {
-      this.metrics?.failed(error.code);
-      return Promise.reject(this.#events.failed(workload, error, id));
-    }
-    this.#pool?.lose(context, error.message);
-    this.metrics?.retried(error.code);
-    const timeout = options?.timeout ?? this.config.timeout;
-    const left = timeout === Infinity ? Infinity : Math.max(1, timeout - (nowMs() - started));
-    const rest = { ...options, timeout: left, retries: retries - 1 };
-    try {
-      const again = call.again() ?? describe(workload, options?.into);
-      const asked = this.#ask(again, workload, rest, need, kNoDigest, 1);
-      if (number !== undefined) this.onAgain(number, again.number);
-      again.clear();
-      return asked;
-    } catch (failed) {
-      return Promise.reject(this.#events.failed(workload, asGpuError(failed), id));
-    }
-  }
-
-  /**
-   * A job of the context has failed; one that was given up still runs there for a while.
-   * @param {PoolContext} context
-   * @param {number} started
-   * @param {Promise<void>|undefined} released
-   */
-  #leave(context, started, released) {
-    if (!released) {
-      context.end(started);
-      return;
-    }
-    const timer = setTimeout(() => this.#pool?.stuck(context), this.config.contextSwitchTimeout);
-    timer.unref();
-    released.then(() => {
-      clearTimeout(timer);
-      context.end(started);
-    });
   }
 }
 

@@ -4,12 +4,15 @@ const { GPUError, plainError } = require('../../core');
 
 /** @typedef {import('../wire/resource-messages').ToHolder} ToHolder */
 /** @typedef {import('../wire/resource-messages').OwnMessage} OwnMessage */
+/** @typedef {import('../wire/resource-messages').StandByMessage} StandByMessage */
 /** @typedef {import('../wire/resource-messages').OwnerAnswer} OwnerAnswer */
 /**
  * What this process does to own one.
  * @typedef {object} Ownable
  * @property {boolean} mayOwn whether it may be chosen while there is another one
  * @property {(how: OwnMessage) => Promise<string>} own resolves to where it listens
+ * @property {(how: StandByMessage) => Promise<boolean>} standBy follows the owner; resolves once it could go on in its
+ *   place, false: another one came before that
  * @property {() => Promise<void>} disown
  * @property {(turn: number) => void} gone the owner of that turn has died, or handed over
  * @property {() => void} end the manager is closed
@@ -67,6 +70,7 @@ class SharedResources {
   /** @param {ToHolder} message */
   onMessage(message) {
     if (message.type === 'own') this.#own(message);
+    else if (message.type === 'stand-by') this.#standBy(message);
     else if (message.type === 'disown') this.#disown(message.key, message.turn);
     else this.#held.get(message.key)?.gone(message.turn);
   }
@@ -85,6 +89,14 @@ class SharedResources {
       const isGone = !what || this.#isClosed; // another one may
       this.#connection.say({ type: 'disowned', key, turn, ...(!isGone && { error: plainError(error) }) });
     }
+  }
+
+  /** @param {StandByMessage} message */
+  async #standBy(message) {
+    const { key, turn } = message;
+    const what = this.#isClosed ? undefined : this.#held.get(key);
+    const isReady = await what?.standBy(message).catch(() => false); // the next owner reads what there is, then
+    if (isReady && this.#held.get(key) === what) this.#connection.say({ type: 'standing-by', key, turn });
   }
 
   /**

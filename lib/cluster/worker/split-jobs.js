@@ -30,6 +30,7 @@ const { mergeInto, partText, inPart, partOf, resultOfParts } = require('./split-
  * @property {import('./context-registry').ContextRegistry} registry
  * @property {JobEvents} events
  * @property {import('./own-jobs').OwnJobs} own
+ * @property {import('../../operations').DeviceUse} use
  * @property {() => import('../../metrics/metrics').MetricsBlock|undefined} metrics
  * @property {(call: BuiltInCall, workload: unknown, options: JobOptions|undefined, need: Need) => Promise<GPUResult>}
  *   runWhole runs a call that was kept, as any other
@@ -86,9 +87,10 @@ class SplitJobs {
   /** @param {SplitJobsParts} parts */
   constructor(parts) {
     this.parts = parts;
-    const { workerId, config, registry, events, own } = parts;
+    const { workerId, config, registry, events, own, use } = parts;
     /** Of the parts. */
-    this.asks = new Asks({ workerId, config, registry, own, events: new NoEvents(events.emitter, registry, workerId) });
+    const silent = new NoEvents(events.emitter, registry, workerId);
+    this.asks = new Asks({ workerId, config, registry, own, use, events: silent });
   }
 
   /** Jobs that have not ended, and their parts. */

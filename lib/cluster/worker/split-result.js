@@ -93,6 +93,7 @@ function resultOfParts({ id, started }, planned, cut, outputs, results, last, as
     results.some(({ cached }) => cached),
     1,
     Math.max(...results.map(({ attempts }) => attempts)),
+    results.reduce((sum, { cost }) => sum + cost, 0),
   );
   all.parts = results.map((result, i) =>
     partOf(result, { inputs: cut, first: planned[i].first, rows: planned[i].count }),

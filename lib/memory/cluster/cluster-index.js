@@ -4,7 +4,8 @@ const { native } = require('../../addon');
 const { checkIds, checkVectors, ownData } = require('../vectors/ids');
 const { compileFilter } = require('../vectors/filter');
 const { firstOf } = require('../vectors/index-core');
-const { checkPut, checkRemoval } = require('../vectors/writes');
+const { checkNoStore, checkPut, checkRemoval } = require('../vectors/writes');
+const { copyOf } = require('./copy-of');
 const { wordOf, floatsOf, unpackResults } = require('./numbers');
 
 /** @typedef {import('./shared-store').SharedStore} SharedStore */
@@ -19,6 +20,8 @@ class ClusterIndex {
   #shared;
   #index;
   #durable;
+  #isStored;
+  #leave;
   #close;
   /** @type {Stats} */
   #stats;
@@ -31,14 +34,17 @@ class ClusterIndex {
 
   /**
    * @param {{ shared: SharedStore, name: string, kind: Kind, owner: import('../vectors/owner').Owner, durable: boolean,
-   *   stats: Stats, close: () => Promise<void> }} parts
+   *   isStored: boolean, stats: Stats, leave: () => boolean, close: () => Promise<void> }} parts `isStored`: in a store
+   *   of the user's; `leave`: whether nobody in this process has it open any more
    */
-  constructor({ shared, name, kind: { dimensions, metric, dtype }, owner, durable, stats, close }) {
+  constructor({ shared, name, kind: { dimensions, metric, dtype }, owner, durable, isStored, stats, leave, close }) {
     this.kind = Object.freeze({ dimensions, metric, dtype });
     this.owner = owner;
     this.#shared = shared;
     this.#index = { name, ...this.kind };
     this.#durable = durable;
+    this.#isStored = isStored;
+    this.#leave = leave;
     this.#close = close;
     this.#stats = stats;
     this.#size = stats.size;
@@ -68,6 +74,7 @@ class ClusterIndex {
       metadata,
       durable = this.#durable,
     } = checkPut(ids, vectors, options, this.kind.dimensions, replaces);
+    if (!this.#isStored) checkNoStore(durable);
     if (!list.length) return;
     const call = { name: 'index.put', index: this.#index, ids: list, metadata, durable, replaces };
     const { value } = /** @type {Answer<number>} */ (await this.#shared.write(call, [ownData(rows)]));
@@ -81,6 +88,7 @@ class ClusterIndex {
    */
   async remove(ids, options) {
     const { list, durable = this.#durable } = checkRemoval(ids, options);
+    if (!this.#isStored) checkNoStore(durable);
     if (!list.length) return 0;
     const call = { name: 'index.remove', index: this.#index, ids: list, durable };
     const { value } = /** @type {Answer<{ count: number, size: number }>} */ (await this.#shared.write(call));
@@ -140,7 +148,7 @@ class ClusterIndex {
 
   /** As the owner has said it last, a tenth of a second ago at most. */
   stats() {
-    return { ...this.#stats, size: this.#size };
+    return { ...copyOf(this.#stats), size: this.#size };
   }
 
   async compact() {
@@ -155,7 +163,7 @@ class ClusterIndex {
   /** This process's: the last one of the cluster closes it. */
   async close() {
     this.#shared.listeners.delete(this.#onNews);
-    await this.#shared.call({ name: 'index.close', index: this.#index }).catch(() => {}); // its owner has gone, and it
+    if (this.#leave()) await this.#shared.call({ name: 'index.close', index: this.#index }).catch(() => {});
     await this.#close();
   }
 }

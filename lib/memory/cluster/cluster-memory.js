@@ -12,17 +12,22 @@ const { checkForget, checkRecall, checkRemember } = require('../documents/option
 class ClusterMemory extends Memory {
   #shared;
   #memory;
+  #leave;
   #close;
   /** @type {Set<Promise<unknown>>} */
   #underWay = new Set();
   /** @type {Promise<void>|undefined} */
   #closing;
 
-  /** @param {{ shared: SharedStore, memory: Described, close: () => Promise<void> }} parts */
-  constructor({ shared, memory, close }) {
+  /**
+   * @param {{ shared: SharedStore, memory: Described, leave: () => boolean, close: () => Promise<void> }} parts
+   *   `leave`: whether nobody in this process has it open any more
+   */
+  constructor({ shared, memory, leave, close }) {
     super(/** @type {never} */ (/** @type {unknown} */ (undefined))); // all that uses it is done here
     this.#shared = shared;
     this.#memory = memory;
+    this.#leave = leave;
     this.#close = close;
   }
 
@@ -88,7 +93,7 @@ class ClusterMemory extends Memory {
   forget(what) {
     return this.#call(async () => {
       const checked = checkForget(what);
-      return this.#shared.call({ name: 'memory.forget', memory: this.#memory, what: checked });
+      return this.#shared.write({ name: 'memory.forget', memory: this.#memory, what: checked });
     });
   }
 
@@ -101,7 +106,7 @@ class ClusterMemory extends Memory {
   close() {
     this.#closing ??= (async () => {
       await Promise.allSettled(this.#underWay);
-      await this.#shared.call({ name: 'memory.close', memory: this.#memory }).catch(() => {}); // its owner has gone
+      if (this.#leave()) await this.#shared.call({ name: 'memory.close', memory: this.#memory }).catch(() => {});
       await this.#close();
     })();
     return this.#closing;

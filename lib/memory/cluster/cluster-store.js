@@ -3,6 +3,7 @@
 'use strict';
 const { asGpuError, epochMs, GPUError } = require('../../core');
 const { checks, Store } = require('../store');
+const { copyOf } = require('./copy-of');
 
 /** @typedef {import('./shared-store').SharedStore} SharedStore */
 /** @typedef {import('../../index').StoreStats} StoreStats */
@@ -146,7 +147,7 @@ class ClusterStore extends Store {
 
   /** @returns {StoreStats} as the owner has said it last, a tenth of a second ago at most */
   stats() {
-    return this.#stats;
+    return copyOf(this.#stats);
   }
 
   /** @returns {Promise<void>} of this process's handle: the last one of the cluster closes the store */

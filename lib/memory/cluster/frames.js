@@ -7,7 +7,7 @@
 const { GPUError } = require('../../core');
 
 /** @typedef {Record<string, unknown>} Head */
-/** @typedef {{ head: Head, parts: Uint8Array[] }} Frame */
+/** @typedef {{ head: Head, parts: Uint8Array[], lost?: GPUError }} Frame `lost`: there was no memory for its parts */
 
 const kMark = 0x31465753;
 const kHeadBytes = 16;
@@ -63,10 +63,9 @@ function encodeFrame(head, parts) {
 
 /**
  * @param {Buffer} text
- * @param {Buffer} body
- * @returns {Frame}
+ * @returns {Head}
  */
-function decode(text, body) {
+function decodeHead(text) {
   /** @type {Head} */
   let head;
   try {
@@ -75,6 +74,16 @@ function decode(text, body) {
     throw new FrameError(`its head is no JSON: ${error.message}`);
   }
   if (head === null || typeof head !== 'object' || Array.isArray(head)) throw new FrameError('its head is no object');
+  return head;
+}
+
+/**
+ * @param {Buffer} text
+ * @param {Buffer} body
+ * @returns {Frame}
+ */
+function decode(text, body) {
+  const head = decodeHead(text);
   const { parts: lengths = [] } = head;
   if (!Array.isArray(lengths) || lengths.length > kMostParts) throw new FrameError('it has no list of parts');
   let at = 0;
@@ -93,20 +102,26 @@ function decode(text, body) {
 class FrameReader {
   #onFrame;
   #mostBody;
+  #allocate;
   #start = Buffer.alloc(kHeadBytes);
   /** @type {Buffer[]} what is being filled: the start, then the head and the body */
   #into = [this.#start];
   #filled = 0; // how many of them are full
   #at = 0; // of the one that is filled
   #isStart = true;
+  #skipped = 0; // bytes of a body that are still to come, and that there is no memory for
+  /** @type {GPUError|undefined} */
+  #lost;
 
   /**
    * @param {(frame: Frame, bytes: number) => void} onFrame
    * @param {number} [mostBody]
+   * @param {(bytes: number) => ArrayBuffer} [allocate] throws RangeError
    */
-  constructor(onFrame, mostBody = kMostBody) {
+  constructor(onFrame, mostBody = kMostBody, allocate = (bytes) => new ArrayBuffer(bytes)) {
     this.#onFrame = onFrame;
     this.#mostBody = mostBody;
+    this.#allocate = allocate;
   }
 
   /**
@@ -114,9 +129,12 @@ class FrameReader {
    * @throws {FrameError}
    */
   push(chunk) {
-    for (let from = 0; from < chunk.length || this.#isFull();) {
+    for (let from = 0; from < chunk.length || (this.#isFull() && !this.#skipped);) {
       if (this.#isFull()) {
-        this.#next();
+        const skipped = Math.min(this.#skipped, chunk.length - from);
+        from += skipped;
+        this.#skipped -= skipped;
+        if (!this.#skipped) this.#next();
         continue;
       }
       const into = this.#into[this.#filled];
@@ -146,7 +164,10 @@ class FrameReader {
     }
     this.#into = [this.#start];
     this.#isStart = true;
-    this.#onFrame(decode(text, body), kHeadBytes + text.length + body.length);
+    const lost = this.#lost;
+    this.#lost = undefined;
+    const frame = lost ? { head: decodeHead(text), parts: [], lost } : decode(text, body);
+    this.#onFrame(frame, kHeadBytes + text.length + body.length);
   }
 
   #begin() {
@@ -157,8 +178,21 @@ class FrameReader {
     if (head > kMostHead) throw new FrameError(`its head has ${head} bytes, but can have at most ${kMostHead}`);
     if (!Number.isSafeInteger(body) || body < 0 || body > this.#mostBody || body % kAlignment)
       throw new FrameError(`its body has ${body} bytes, but can have at most ${this.#mostBody}, in steps of 8`);
-    // Of its own: rows of float32 begin where it does.
-    return [Buffer.allocUnsafe(head), Buffer.from(new ArrayBuffer(body))];
+    return [Buffer.allocUnsafe(head), this.#makeBody(body)];
+  }
+
+  /** @param {number} bytes */
+  #makeBody(bytes) {
+    try {
+      return Buffer.from(this.#allocate(bytes)); // of its own: rows of float32 begin where it does
+    } catch {
+      this.#skipped = bytes;
+      this.#lost = new GPUError(
+        'ERR_OUT_OF_MEMORY',
+        `there is no memory for the ${bytes} bytes of a call, or its answer`,
+      );
+      return Buffer.alloc(0);
+    }
   }
 }
 

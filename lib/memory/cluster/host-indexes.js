@@ -6,11 +6,14 @@ const { invalid } = require('../../core');
 const { collectionOf } = require('../store');
 const { IndexCore } = require('../vectors/index-core');
 const { ownerOf } = require('../vectors/owner');
+const { Followers } = require('./followers');
 const { numberOf, packResults, floatsOf } = require('./numbers');
 
 /** @typedef {import('./host').StoreHost} StoreHost */
 /** @typedef {import('./host').Calls} Calls */
 /** @typedef {import('../vectors/index-core').Kind} Kind */
+/** @typedef {import('./stand-by').StandBy} StandBy */
+/** @typedef {Awaited<ReturnType<typeof collectionOf>>} Collection */
 /** @typedef {Kind & { name: string }} Named */
 /**
  * @typedef {object} Hosted
@@ -23,19 +26,29 @@ const { numberOf, packResults, floatsOf } = require('./numbers');
 
 class HostIndexes {
   #host;
+  #standBy;
+  #followers;
   /** @type {Map<string, Hosted>} */
-  #open = new Map();
+  #hosted = new Map();
   /** @type {Map<string, Promise<unknown>>} those that are being closed */
   #closing = new Map();
 
-  /** @param {StoreHost} host */
-  constructor(host) {
+  /**
+   * @param {StoreHost} host
+   * @param {StandBy} [standBy] what this process has followed until now
+   */
+  constructor(host, standBy) {
     this.#host = host;
+    this.#standBy = standBy;
+    this.#followers = Followers.on(host, () => this.#followed());
   }
 
-  /** @param {StoreHost} host */
-  static on(host) {
-    const made = new HostIndexes(host);
+  /**
+   * @param {StoreHost} host
+   * @param {StandBy} [standBy] what this process has followed until now
+   */
+  static on(host, standBy) {
+    const made = new HostIndexes(host, standBy);
     host.add(made.#calls(), {
       close: () => made.#closeAll(),
       leave: (who) => made.#leave(who),
@@ -51,7 +64,7 @@ class HostIndexes {
    */
   of(index, who) {
     const { name, dimensions, metric, dtype } = index;
-    let hosted = this.#open.get(name);
+    let hosted = this.#hosted.get(name);
     if (!hosted) {
       hosted = {
         kind: { dimensions, metric, dtype },
@@ -62,10 +75,13 @@ class HostIndexes {
       };
       const mine = hosted;
       hosted.ready.then(
-        (core) => (mine.core = core),
-        () => this.#open.get(name) === mine && this.#open.delete(name),
+        (core) => {
+          mine.core = core;
+          this.#followers.opened({ name, ...mine.kind, last: core.journal.last });
+        },
+        () => this.#hosted.get(name) === mine && this.#hosted.delete(name),
       );
-      this.#open.set(name, hosted);
+      this.#hosted.set(name, hosted);
     }
     for (const field of /** @type {const} */ (['dimensions', 'metric', 'dtype']))
       if (hosted.kind[field] !== index[field])
@@ -78,15 +94,40 @@ class HostIndexes {
   }
 
   /** @param {Named} index */
-  async #recover({ name, dimensions, metric, dtype }) {
+  async #recover(index) {
+    const { name } = index;
     await this.#closing.get(name);
     const collection = await collectionOf(this.#host.store, `index/${name}`);
-    const core = new IndexCore(
-      ownerOf(this.#host.manager),
-      { dimensions, metric, dtype },
-      {},
-      { collection, isShared: true },
-    );
+    const core = (await this.#takeOver(index, collection)) ?? (await this.#open(index, collection));
+    core.journal.onRecorded = (sequence, record) => this.#followers.recorded(name, sequence, record);
+    core.journal.onCheckpoint = () => this.#followers.checkpoint(name);
+    core.onUpkeep = () => this.changed(name);
+    return core;
+  }
+
+  /**
+   * @param {Named} index
+   * @param {Collection} collection
+   * @returns {Promise<IndexCore|undefined>} undefined: this process has not followed it, or not far enough
+   */
+  async #takeOver(index, collection) {
+    const core = await this.#standBy?.take(index);
+    try {
+      if (await core?.takeOver(collection)) return core;
+    } catch {
+      // What is wrong the files tell, when they are read from the beginning.
+    }
+    await core?.close();
+    return undefined;
+  }
+
+  /**
+   * @param {Named} index
+   * @param {Collection} collection
+   */
+  async #open({ dimensions, metric, dtype }, collection) {
+    const place = { collection, isShared: true };
+    const core = new IndexCore(ownerOf(this.#host.manager), { dimensions, metric, dtype }, {}, place);
     try {
       await core.recover();
       return core;
@@ -96,9 +137,16 @@ class HostIndexes {
     }
   }
 
+  /** What a follower is to have, and up to which record; of the rest it is told. */
+  #followed() {
+    return [...this.#hosted].flatMap(([name, { core, kind }]) =>
+      core ? [{ name, ...kind, last: core.journal.last }] : [],
+    );
+  }
+
   /** @param {string} name of one that was written to */
   changed(name) {
-    const hosted = this.#open.get(name);
+    const hosted = this.#hosted.get(name);
     if (hosted) hosted.isChanged = true;
     this.#host.changed();
   }
@@ -107,7 +155,7 @@ class HostIndexes {
   #news() {
     /** @type {Record<string, unknown>} */
     const indexes = {};
-    for (const [name, hosted] of this.#open) {
+    for (const [name, hosted] of this.#hosted) {
       if (!hosted.core || !hosted.isChanged) continue;
       hosted.isChanged = false;
       indexes[name] = hosted.core.stats();
@@ -182,9 +230,10 @@ class HostIndexes {
    * @param {object} who has it open no longer
    */
   async release(name, who) {
-    const hosted = this.#open.get(name);
+    const hosted = this.#hosted.get(name);
     if (!hosted?.users.delete(who) || hosted.users.size) return;
-    this.#open.delete(name);
+    this.#hosted.delete(name);
+    this.#followers.closed(name);
     const closed = hosted.ready.then((core) => core.close()).catch(() => {});
     this.#closing.set(name, closed);
     await closed;
@@ -193,13 +242,16 @@ class HostIndexes {
 
   /** @param {object} who */
   #leave(who) {
-    for (const name of [...this.#open.keys()]) this.release(name, who);
+    for (const name of [...this.#hosted.keys()]) this.release(name, who);
   }
 
   async #closeAll() {
-    await Promise.all([...this.#open.values()].map(({ ready }) => ready.then((core) => core.close()).catch(() => {})));
+    await Promise.all(
+      [...this.#hosted.values()].map(({ ready }) => ready.then((core) => core.close()).catch(() => {})),
+    );
     await Promise.all(this.#closing.values());
-    this.#open.clear();
+    this.#hosted.clear();
+    this.#standBy?.close();
   }
 }
 

@@ -144,9 +144,10 @@ class HostMemories {
         const given = isCancelable ? { ...recall, signal } : recall;
         return { value: await (await this.#of(memory, who)).recall(query, given) };
       },
-      'memory.forget': async ({ memory, what }, _parts, { who }) => ({
-        value: await (await this.#of(memory, who)).forget(what),
-      }),
+      'memory.forget': async ({ memory, what, mark }, _parts, { who }) => {
+        const mine = await this.#of(memory, who);
+        return { value: await this.#host.once(mark, () => mine.forget(what)) };
+      },
       'memory.stats': async ({ memory }, _parts, { who }) => ({ value: await (await this.#of(memory, who)).stats() }),
       'memory.close': async ({ memory }, _parts, { who }) => {
         await this.#release(memory.name, who);

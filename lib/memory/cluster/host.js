@@ -223,6 +223,15 @@ class StoreHost {
     };
   }
 
+  /**
+   * What is no write of one record, once: what it says is remembered as soon as it has ended.
+   * @param {unknown} mark
+   * @param {() => Promise<number>} run
+   */
+  once(mark, run) {
+    return this.#marks.once(this.markOf(mark), run);
+  }
+
   /** @param {unknown} given */
   markOf(given) {
     const mark = readMark(given);

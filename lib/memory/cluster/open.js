@@ -14,6 +14,7 @@ const { StoreHost } = require('./host');
 const { HostIndexes } = require('./host-indexes');
 const { HostMemories } = require('./host-memories');
 const { SharedStore } = require('./shared-store');
+const { StandBy } = require('./stand-by');
 
 /** @typedef {import('../../cluster').GPUClusterManager} Manager */
 /** @typedef {import('./host').Opening} Opening */
@@ -53,11 +54,12 @@ function sharedOf(manager, key, folderOf, opening) {
       resources,
       log,
       mayOwn: config.ownsMemory,
-      openHost: async (how, wanted) => {
+      openHost: async (how, wanted, standBy) => {
         const host = await StoreHost.open(manager, folderOf(how.folder), wanted, how.isLost);
-        HostMemories.on(host, HostIndexes.on(host));
+        HostMemories.on(host, HostIndexes.on(host, standBy));
         return host;
       },
+      makeStandBy: () => new StandBy({ manager, folderOf, log }),
       onIdle: () => all.delete(key),
     });
     all.set(key, shared);
@@ -121,13 +123,15 @@ async function openIndexOn(manager, kind, name, given) {
   const store = given ?? (await openOnMemory(manager, `index:${name}`));
   const { shared, durable, retain } = store.inside;
   const close = given ? retain() : () => store.close();
+  const { dimensions, metric, dtype } = kind;
+  const call = { name: 'index.open', index: { name, dimensions, metric, dtype } };
+  const leave = shared.use(`index/${name}`, call);
   try {
-    const { dimensions, metric, dtype } = kind;
-    const index = { name, dimensions, metric, dtype };
-    const { value } = await shared.call({ name: 'index.open', index });
+    const { value } = await shared.call(call);
     const stats = /** @type {import('./shared-store').IndexStats} */ (value);
     const owner = ownerOf(manager);
-    const core = new ClusterIndex({ shared, name, kind, owner, durable, stats, close });
+    const isStored = given !== undefined;
+    const core = new ClusterIndex({ shared, name, kind, owner, durable, isStored, stats, leave, close });
     return new VectorIndex(
       owner,
       kind,
@@ -136,6 +140,7 @@ async function openIndexOn(manager, kind, name, given) {
       /** @type {import('../vectors/index-core').IndexCore} */ (/** @type {unknown} */ (core)),
     );
   } catch (error) {
+    leave();
     await close();
     throw error;
   }
@@ -157,11 +162,14 @@ async function openMemoryOn(manager, memory, given) {
         : /** @type {ClusterStore} */ (await openStoreOn(manager, given));
   const { shared, durable, retain } = (own ?? /** @type {ClusterStore} */ (given)).inside;
   const close = own ? () => own.close() : retain();
+  const asked = { ...memory, durable };
+  const call = { name: 'memory.open', memory: asked };
+  const leave = shared.use(`memory/${memory.name}`, call);
   try {
-    const asked = { ...memory, durable };
-    await shared.call({ name: 'memory.open', memory: asked });
-    return new ClusterMemory({ shared, memory: asked, close });
+    await shared.call(call);
+    return new ClusterMemory({ shared, memory: asked, leave, close });
   } catch (error) {
+    leave();
     await close();
     throw error;
   }

@@ -5,7 +5,7 @@ const { asGpuError, GPUError } = require('../../core');
 const { Link } = require('./link');
 
 /** @typedef {import('./host').StoreHost} StoreHost */
-/** @typedef {import('./shared-store').Waiting} Waiting */
+/** @typedef {Pick<import('./shared-store').Waiting, 'id'|'call'|'parts'>} Sent */
 /** @typedef {import('./shared-store').Answer} Answer */
 /** @typedef {import('./shared-store').News} News */
 /**
@@ -16,7 +16,7 @@ const { Link } = require('./link');
  * @typedef {object} Route
  * @property {number} turn
  * @property {boolean} isMoving its owner hands over: its end is no death
- * @property {(waiting: Waiting) => void} send
+ * @property {(sent: Sent) => void} send
  * @property {(id: number) => void} cancel
  * @property {() => void} close
  */
@@ -66,9 +66,10 @@ function localRoute(host, turn, heard) {
  */
 function remoteRoute(socket, turn, heard) {
   const link = new Link(socket, {
-    onFrame: ({ head, parts }) => {
+    onFrame: ({ head, parts, lost }) => {
       const { id, value, error, news, moves } = /** @type {Said} */ (/** @type {unknown} */ (head));
-      if (moves) route.isMoving = true;
+      if (lost) heard.refuse(id, lost);
+      else if (moves) route.isMoving = true;
       else if (news) heard.tell(news);
       else if (error) heard.refuse(id, asGpuError(error));
       else heard.answer(id, { value, parts });

@@ -19,6 +19,7 @@ const { Link } = require('./link');
 // Of one connection: beyond that no more is read until some of it has ended.
 const kMostCalls = 1024;
 const kMostBytes = 256 << 20;
+const kMostBehind = 32 << 20; // that a follower has not taken; it reads the files sooner than that
 const kEndMs = 1000; // for answers to be taken
 
 class Server {
@@ -130,7 +131,7 @@ class Connection {
    * @param {Frame} frame
    * @param {number} bytes
    */
-  #onFrame({ head, parts }, bytes) {
+  #onFrame({ head, parts, lost }, bytes) {
     const { id, cancel, ...call } = head;
     if (Number.isSafeInteger(cancel)) {
       this.#served.cancel(Number(cancel), this);
@@ -139,6 +140,10 @@ class Connection {
     if (!Number.isSafeInteger(id)) {
       this.#log.error({ reason: 'a call without a number' }, 'a process sent a frame that is none: it is cut off');
       this.#link.destroy();
+      return;
+    }
+    if (lost) {
+      this.#link.send({ id, error: plainError(lost) });
       return;
     }
     this.#calls += 1;
@@ -189,6 +194,26 @@ class Connection {
       return;
     }
     this.#link.pause();
+  }
+
+  /**
+   * What a follower has not asked for one by one.
+   * @param {Record<string, unknown>} head
+   * @param {readonly ArrayBufferView[]} parts which nobody changes
+   * @returns {boolean} false: it has not taken what it was sent before, so it was cut off
+   */
+  push(head, parts) {
+    if (this.#isEnding) return false;
+    try {
+      if (this.#link.waiting < kMostBehind) {
+        this.#link.send(head, parts);
+        return true;
+      }
+    } catch {
+      // It is longer than a frame can be: it is to be read, too.
+    }
+    this.#link.destroy();
+    return false;
   }
 
   /** @param {Record<string, unknown>} news */

@@ -32,6 +32,7 @@ const { Server } = require('./server');
  * @property {(error: unknown) => void} reject
  */
 /** @typedef {import('./routes').Route} Route */
+/** @typedef {import('./stand-by').StandBy} StandBy */
 
 const kMostDeaths = 20; // of owners by one call: it may be what they die of
 const kAgainMs = 5;
@@ -41,6 +42,9 @@ class SharedStore {
   #key;
   #resources;
   #openHost;
+  #makeStandBy;
+  /** @type {StandBy|undefined} while another process owns it */
+  #standBy;
   #log;
   /** @type {Route|undefined} */
   #route;
@@ -65,16 +69,19 @@ class SharedStore {
   /** @type {Set<(news: News) => void>} */
   listeners = new Set();
   #handles = 0;
+  /** @type {Map<string, { call: Call, count: number }>} what this process has open in it, with how often */
+  #uses = new Map();
 
   /**
    * @param {{ key: string, resources: SharedResources, log: import('../../core/log').Logger, mayOwn: boolean,
-   *   openHost: (how: OwnMessage, opening: Opening) => Promise<StoreHost>, onIdle: () => void }} parts `onIdle`: this
-   *   process neither has it open nor owns it
+   *   openHost: (how: OwnMessage, opening: Opening, standBy: StandBy|undefined) => Promise<StoreHost>,
+   *   makeStandBy: () => StandBy, onIdle: () => void }} parts `onIdle`: this process neither has it open nor owns it
    */
-  constructor({ key, resources, log, mayOwn, openHost, onIdle }) {
+  constructor({ key, resources, log, mayOwn, openHost, makeStandBy, onIdle }) {
     this.#key = key;
     this.#resources = resources;
     this.#openHost = openHost;
+    this.#makeStandBy = makeStandBy;
     this.#log = log;
     this.#mayOwn = mayOwn;
     this.#onIdle = onIdle;
@@ -92,6 +99,7 @@ class SharedStore {
     this.#resources.hold(this.#key, {
       mayOwn: this.#mayOwn,
       own: (how) => this.#own(how),
+      standBy: (how) => (this.#standBy ??= this.#makeStandBy()).follow(how),
       disown: () => this.#disown(),
       gone: (turn) => this.#onGone(turn),
       end: () => this.#end(),
@@ -103,8 +111,7 @@ class SharedStore {
     if (--this.#handles > 0) return;
     this.#isClosed = true;
     this.#fail(new GPUError('ERR_CLOSED', 'the store is closed'));
-    this.#route?.close();
-    this.#route = undefined;
+    this.#leave();
     await this.#resources.release(this.#key).catch(() => {}); // its coordinator has gone, and closed it
     this.#tellIdle();
   }
@@ -164,6 +171,22 @@ class SharedStore {
     }
   }
 
+  /**
+   * This process has something of the store open, of which the next owner is to be told, too.
+   * @param {string} what
+   * @param {Call} call by which it is opened
+   * @returns {() => boolean} to be called once, at the end: whether it was the last that has it open here
+   */
+  use(what, call) {
+    const use = this.#uses.get(what) ?? { call, count: 0 };
+    use.count += 1;
+    this.#uses.set(what, use);
+    return () => {
+      use.count -= 1;
+      return use.count === 0 && this.#uses.delete(what);
+    };
+  }
+
   /** @param {Waiting} waiting */
   #put(waiting) {
     if (this.#isClosed) {
@@ -199,13 +222,19 @@ class SharedStore {
         if (found && found.turn > this.#goneTurn && !this.#isClosed) this.#route = found;
         else found?.close();
       }
-      const route = this.#route;
-      if (route) for (const waiting of [...this.#waiting.values()]) this.#send(route, waiting);
+      if (this.#route) this.#sendAll(this.#route);
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#isConnecting = false;
     }
+  }
+
+  /** @param {Route} route */
+  #sendAll(route) {
+    // Nobody waits for the answers: it is opened by the first call, too.
+    for (const { call } of this.#uses.values()) route.send({ id: nextId(), call, parts: [] });
+    for (const waiting of [...this.#waiting.values()]) this.#send(route, waiting);
   }
 
   /** @returns {Promise<Route|undefined>} undefined: it has gone, and the coordinator will say who is next */
@@ -284,8 +313,14 @@ class SharedStore {
   /** The manager is closed, and with it what its processes share. */
   #end() {
     this.#fail(new GPUError('ERR_CLOSED', 'the manager is closed'));
+    this.#leave();
+  }
+
+  #leave() {
     this.#route?.close();
     this.#route = undefined;
+    this.#standBy?.close();
+    this.#standBy = undefined;
   }
 
   /** @param {unknown} error there is no owner, and none will come */
@@ -315,7 +350,13 @@ class SharedStore {
 
   /** @param {OwnMessage} how */
   async #serve(how) {
-    const host = await this.#openHost(how, /** @type {Opening} */ (this.#opening));
+    const standBy = this.#standBy;
+    this.#standBy = undefined;
+    standBy?.end();
+    const host = await this.#openHost(how, /** @type {Opening} */ (this.#opening), standBy).catch((error) => {
+      standBy?.close();
+      throw error;
+    });
     const server = new Server(host, this.#log);
     try {
       const address = await server.listen(how.folder, how.turn);

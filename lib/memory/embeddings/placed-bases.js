@@ -23,11 +23,16 @@ class PlacedBases {
   #entries = new Map();
   #owner;
   #tiers;
+  #most = kMost;
+  #kept = 0; // after the last job
 
-  /** @param {Owner} owner */
-  constructor(owner) {
+  /**
+   * @param {Owner} owner
+   * @param {import('../tiers').Tiers} [tiers] that say how many there may be
+   */
+  constructor(owner, tiers = tiersOf(owner.of)) {
     this.#owner = owner;
-    this.#tiers = tiersOf(owner.of);
+    this.#tiers = tiers;
   }
 
   /**
@@ -90,13 +95,15 @@ class PlacedBases {
     return entry;
   }
 
-  /** What is too many, of those that nobody uses: where memory is short, any. */
+  /** What is too many, of those that nobody uses. As memory fills up there are no more than before, later on none. */
   #drop() {
-    const most = this.#tiers.mayCopy(false) ? kMost : 0;
+    const state = this.#tiers.stateOfCopies();
+    this.#most = state === 'normal' ? kMost : state === 'high' ? Math.max(1, Math.min(this.#most, this.#kept)) : 0;
     for (const [version, entry] of this.#entries) {
-      if (this.#entries.size <= most) return;
+      if (this.#entries.size <= this.#most) break;
       this.#letGo(version, entry);
     }
+    this.#kept = this.#entries.size;
   }
 
   /**

@@ -42,7 +42,7 @@ const kOptions = /** @type {const} */ ({
 const kKnown = new Set(Object.keys(kOptions));
 const kFloats = ['float32', 'float16', 'bfloat16'];
 /** Of jobs: rows are not read again from a stored result, and lie where they are made. */
-const kInCluster = new Set(['signal', 'timeout', 'priority', 'contextType', 'affinity', 'retries']);
+const kInCluster = new Set(['signal', 'timeout', 'priority', 'contextType', 'affinity', 'retries', 'account']);
 const kOnContext = new Set(['signal', 'timeout', 'priority']);
 const kMostRows = 2 ** 31 - 1;
 

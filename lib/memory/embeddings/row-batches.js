@@ -4,6 +4,7 @@
 const { setImmediate } = require('node:timers');
 const { nextId, ownError, track } = require('../../call');
 const { asGpuError } = require('../../core');
+const { accountOfParts } = require('../../operations');
 const { RowCall, RowJob } = require('./row-call');
 
 /** @typedef {import('../../core').GPUError} GPUError */
@@ -63,8 +64,8 @@ class RowBatches {
    * @param {JobOptions} options
    * @returns {Promise<Made>}
    */
-  add(rows, { signal, timeout, ...options }) {
-    const call = new RowCall(rows, this.#steps.outputs);
+  add(rows, { signal, timeout, account, ...options }) {
+    const call = new RowCall(rows, this.#steps.outputs, account);
     if (!call.count) return Promise.resolve(call.result());
     call.number = nextId();
     const asItIs = (/** @type {Made} */ made) => made;
@@ -160,7 +161,9 @@ class RowBatches {
     };
     try {
       const { rows, into } = job.tensors(this.#steps);
-      const made = await this.#run(rows, { ...lane.options, signal: job.signal, timeout: Infinity, into });
+      const account = accountOfParts(parts.map(({ call, count }) => [call.account, count]));
+      const options = { ...lane.options, signal: job.signal, timeout: Infinity, into, ...(account && { account }) };
+      const made = await this.#run(rows, options);
       this.#onJob(job.rows, parts.length);
       this.#ended(job, made);
       leave();

@@ -22,9 +22,11 @@ class RowCall extends JointCall {
   /**
    * @param {Tensor} rows [n, d]
    * @param {readonly Output[]} kinds
+   * @param {import('../../index').Account} [account]
    */
-  constructor(rows, kinds) {
+  constructor(rows, kinds, account) {
     super();
+    this.account = account;
     this.rows = rows;
     this.#kinds = kinds;
     this.count = rows.shape[0];

@@ -57,15 +57,17 @@ class Collection {
 
   /**
    * What there is: the last checkpoint, and the records behind it in order.
+   * @param {number} [after] those behind this one alone
    * @returns {Promise<{ state: object|undefined, files: DataFile[], through: number,
    *   records: AsyncIterable<Recorded> }>}
    */
-  async recover() {
+  async recover(after = 0) {
     /** @type {{ state: string, files: DataFile[], through: number }} */
     const { state, files, through } = await this.#call((id, handle, number) =>
       native.recoverCollection(id, handle, number),
     );
-    return { state: state === '' ? undefined : JSON.parse(state), files, through, records: this.#records(through) };
+    const records = this.#records(Math.max(through, after));
+    return { state: state === '' ? undefined : JSON.parse(state), files, through, records };
   }
 
   /** @param {number} through */

@@ -12,7 +12,13 @@ const { GPUError } = require('../../core');
 /** @typedef {{ floor: number, results: Map<number, number> }} Requester */
 /** @typedef {[from: string, floor: number, results: [number: number, result: number][]][]} Dump */
 
-const kKind = 4; // beside those of src/vectors/packed.h
+/** What a record with a mark says; beside those of src/vectors/packed.h. */
+const kinds = {
+  done: 4, // the write that it stands in front of, or has come before it
+  put: 5, // of the key behind it: it comes next
+  delete: 6,
+  refused: 7, // the put or delete of that key
+};
 const kBytes = 32;
 const kMostRequesters = 1024; // that are remembered: four times as many as a cluster has processes
 const kFrom = /^[0-9a-f]{16}$/;
@@ -104,11 +110,12 @@ function isDump(value) {
  * What stands in front of a write's record.
  * @param {Mark} mark
  * @param {number} result
+ * @param {number} [kind]
  * @returns {Uint8Array}
  */
-function packMark({ from, number, floor }, result) {
+function packMark({ from, number, floor }, result, kind = kinds.done) {
   const bytes = Buffer.alloc(kBytes);
-  bytes.writeUInt32LE(kKind, 0);
+  bytes.writeUInt32LE(kind, 0);
   bytes.writeUInt32LE(result, 4);
   bytes.write(from, 8, 'hex');
   bytes.writeBigUInt64LE(BigInt(number), 16);
@@ -118,11 +125,12 @@ function packMark({ from, number, floor }, result) {
 
 /**
  * @param {Uint8Array} bytes a record
- * @returns {{ mark: Mark, result: number, rest: Uint8Array }|undefined} undefined: it has none
+ * @param {number} [kind]
+ * @returns {{ mark: Mark, result: number, rest: Uint8Array }|undefined} undefined: it has none of that kind
  */
-function unpackMark(bytes) {
+function unpackMark(bytes, kind = kinds.done) {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.length < kBytes || view.readUInt32LE(0) !== kKind) return undefined;
+  if (view.length < kBytes || view.readUInt32LE(0) !== kind) return undefined;
   const mark = {
     from: view.toString('hex', 8, 16),
     number: Number(view.readBigUInt64LE(16)),
@@ -144,4 +152,4 @@ function readMark(value) {
   return isMark ? { from, number: Number(number), floor: Number(floor) } : undefined;
 }
 
-module.exports = { Marks, packMark, unpackMark, readMark };
+module.exports = { Marks, packMark, unpackMark, readMark, kinds };

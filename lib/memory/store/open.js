@@ -55,6 +55,16 @@ async function openStore(given, options) {
   return store;
 }
 
+/**
+ * A store that another process of this cluster owns, as it is now: to read beside it, of which nobody is told.
+ * @param {string} folder absolute
+ * @returns {Promise<Store>}
+ */
+async function openBeside(folder) {
+  const handle = await ended((id) => native.openStore(id, folder, true, 0), undefined);
+  return new Store(/** @type {import('../../addon/store-calls').StoreHandle} */ (handle), folder, false, true, 0);
+}
+
 /** @param {string} folder */
 async function syncFolder(folder) {
   const opened = await fs.open(folder, 'r');
@@ -101,4 +111,4 @@ async function restoreStore(snapshot, given) {
   await ended((id) => native.restoreStore(id, from, to), undefined);
 }
 
-module.exports = { openStore, restoreStore };
+module.exports = { openStore, openBeside, restoreStore };

@@ -3,6 +3,7 @@
 'use strict';
 const { setInterval, clearInterval } = require('node:timers');
 const { native } = require('../../addon');
+const { readTierSettings } = require('../../config');
 const { GPUError, epochMs, makeOn } = require('../../core');
 const { Tier, watchStore } = require('../../pressure');
 const { ended } = require('./calls');
@@ -18,6 +19,9 @@ const kTendMs = 60_000; // between two looks for objects whose time is over
 let openCollection;
 /** @type {(store: Store) => Tier|undefined} */
 let readDisk;
+/** @typedef {{ sequence: number, isThere: boolean }} LastRecord */
+/** @type {(store: Store, key: string) => Promise<LastRecord|undefined>} */
+let findLast;
 
 /**
  * A store that nobody holds any more is let go of, closed or not: its lock too.
@@ -32,6 +36,36 @@ function tend(held) {
   return timer.unref();
 }
 
+/**
+ * What a store takes of its disk; undefined once it was let go of. Nothing here holds the store.
+ * @param {WeakRef<StoreHandle>} held
+ * @param {number} limit
+ */
+function useOf(held, limit) {
+  return () => {
+    const handle = held.deref();
+    return handle && { used: native.storeStats(handle).diskBytes, limit };
+  };
+}
+
+/**
+ * @param {string} folder
+ * @param {WeakRef<StoreHandle>} held
+ * @param {ReturnType<typeof useOf>} use
+ */
+function diskTier(folder, held, use) {
+  return new Tier({
+    tier: 'disk',
+    of: folder,
+    read: () => use() ?? { used: 0, limit: 0 },
+    fullWithinMs: readTierSettings().memoryFullWithin,
+    reclaim() {
+      const handle = held.deref();
+      if (handle) native.reclaimStore(handle);
+    },
+  });
+}
+
 class Store {
   static {
     openCollection = async (store, name) => {
@@ -43,6 +77,7 @@ class Store {
       return new Collection(call, /** @type {number} */ (number), name, store.#durable, store.#readOnly);
     };
     readDisk = (store) => store.#disk;
+    findLast = (store, key) => store.#tracked((id, handle) => native.lastRecord(id, handle, key));
   }
 
   #handle;
@@ -83,11 +118,8 @@ class Store {
     const held = new WeakRef(this.#handle);
     this.#timer = tend(held);
     if (!limit) return;
-    const use = () => {
-      const handle = held.deref();
-      return { used: handle ? native.storeStats(handle).diskBytes : 0, limit };
-    };
-    this.#disk = new Tier({ tier: 'disk', of: this.path, read: use });
+    const use = useOf(held, limit);
+    this.#disk = diskTier(this.path, held, use);
     this.#leave = watchStore(use);
   }
 
@@ -285,4 +317,11 @@ const collectionOf = (store, name) => openCollection(store, name);
  */
 const diskOf = (store) => readDisk(store);
 
-module.exports = { Store, collectionOf, diskOf };
+/**
+ * The last record of a key, also one that says that it is gone; undefined: nothing is known of it.
+ * @param {Store} store
+ * @param {string} key
+ */
+const lastRecordOf = (store, key) => findLast(store, key);
+
+module.exports = { Store, collectionOf, diskOf, lastRecordOf };

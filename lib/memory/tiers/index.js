@@ -21,13 +21,14 @@ function hostTier({ hostMemoryLimit: most, memoryFullWithin: fullWithinMs }, onC
 
 /** @param {GPUContext} context */
 function ofContext(context) {
-  const tellHost = (/** @type {import('../../pressure/tier').TierStatus} */ status) =>
+  const tellChange = (/** @type {import('../../pressure/tier').TierStatus} */ status) =>
     tell(context, 'memory-pressure', pressureEvent(status, { workerId: 0 }));
   return new Tiers({
     // Where jobs read the host's memory there are no copies, and what is uploaded is in the host's memory.
     device: context.contextType === 'cpu' ? undefined : GPUContext.tierOf(context),
-    host: hostTier(readTierSettings(), tellHost),
-    trim: () => context.closed || context.trim(),
+    host: hostTier(readTierSettings(), tellChange),
+    onDiskChange: tellChange,
+    trim: () => GPUContext.trimMemoryOf(context),
   });
 }
 

@@ -21,6 +21,7 @@ const { Copies } = require('./copies');
  * @typedef {object} TiersParts
  * @property {Tier} [device] where copies are put; without it they lie in the host's memory
  * @property {Tier} host
+ * @property {(status: TierStatus) => void} [onDiskChange] of the disks of those that join, where nobody else tells it
  * @property {() => void} trim gives unused memory back
  * @property {() => number} [now]
  */
@@ -35,22 +36,34 @@ const kRemedies = {
   disk: "remove vectors and compact() the index, or open the store with a larger 'limit'",
 };
 
+/**
+ * Once a second, for as long as there is something to look after; it keeps no process alive, and nothing in memory.
+ * @param {WeakRef<Tiers>} tiers
+ */
+function watch(tiers) {
+  const timer = setInterval(() => {
+    if (!tiers.deref()?.tend()) clearInterval(timer);
+  }, kLookMs);
+  timer.unref();
+}
+
 class Tiers {
   #device;
   #host;
+  #onDiskChange;
   #trim;
   #now;
   #copies = new Copies();
   /** @type {Map<Member, number>} when each has cleaned up last */
   #members = new Map();
   #isTrimmed = false;
-  /** @type {NodeJS.Timeout|undefined} */
-  #timer;
+  #isWatched = false;
 
   /** @param {TiersParts} parts */
-  constructor({ device, host, trim, now = nowMs }) {
+  constructor({ device, host, onDiskChange, trim, now = nowMs }) {
     this.#device = device;
     this.#host = host;
+    this.#onDiskChange = onDiskChange;
     this.#trim = trim;
     this.#now = now;
   }
@@ -68,9 +81,17 @@ class Tiers {
    */
   mayCopy(isPinned, bytes = 0, notWithinMs = kFreshMs) {
     const tier = this.#ofCopies;
-    const state = tier.look(notWithinMs);
+    const state = this.stateOfCopies(notWithinMs);
     if (state === 'recovery' || (state === 'high' && !isPinned)) return false;
     return tier.used + bytes <= (isPinned ? kRecovery : kHigh) * tier.limit;
+  }
+
+  /**
+   * The state of the tier that copies lie in.
+   * @param {number} [notWithinMs] how old the numbers may be
+   */
+  stateOfCopies(notWithinMs = kFreshMs) {
+    return this.#ofCopies.look(notWithinMs);
   }
 
   /** @param {Copy} copy that was made, or used, just now */
@@ -90,8 +111,11 @@ class Tiers {
    */
   join(member) {
     this.#members.set(member, -Infinity);
+    const leave = this.#onDiskChange && member.disk?.listen(this.#onDiskChange);
     this.#watch();
-    return () => this.#members.delete(member);
+    return () => {
+      if (this.#members.delete(member)) leave?.();
+    };
   }
 
   /**
@@ -129,6 +153,10 @@ class Tiers {
     const isFull = worstOf([host, copies.state]) === 'recovery';
     if (isFull && !this.#isTrimmed) this.#trim();
     this.#isTrimmed = isFull;
+    /** @type {Set<Tier>} */
+    const full = new Set();
+    for (const { disk } of this.#members.keys()) if (disk?.state === 'recovery') full.add(disk);
+    for (const disk of full) disk.reclaim();
     for (const [member, cleaned] of this.#members) {
       if (host !== 'normal') member.toFiles();
       const of = member.disk?.state === 'recovery' ? 'disk' : 'host';
@@ -139,15 +167,17 @@ class Tiers {
     }
   }
 
-  /** For as long as there is something to look after; it keeps no process alive. */
   #watch() {
-    if (this.#timer) return;
-    this.#timer = setInterval(() => {
-      if (this.#members.size || this.#copies.bytes) return this.look();
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-    }, kLookMs);
-    this.#timer.unref();
+    if (this.#isWatched) return;
+    this.#isWatched = true;
+    watch(new WeakRef(this));
+  }
+
+  /** A look, if there is something to look after. */
+  tend() {
+    this.#isWatched = this.#members.size > 0 || this.#copies.bytes > 0;
+    if (this.#isWatched) this.look();
+    return this.#isWatched;
   }
 
   /**

@@ -6,6 +6,7 @@ const { GPUError, show } = require('../../core');
 const { compileFilter } = require('./filter');
 const { checkIds, checkVectors, ownData } = require('./ids');
 const { Journal } = require('./journal');
+const { KeptSearches } = require('./kept-searches');
 const { LedSearch } = require('./lead-search');
 const { Maintenance } = require('./maintenance');
 const { readMetadata } = require('./metadata');
@@ -41,11 +42,16 @@ class IndexCore {
   #maintenance;
   #writes;
   #searches;
+  #kept;
   #journal;
   #onClosed;
   #disk;
   #leaveTiers;
   #seals = 0;
+  #follows = false; // another process, which writes
+  // What it has is not yet where the contexts of other processes can read it: a job there would be a copy of all of it,
+  // so one after the other runs on the context of this process.
+  #isSettling = false;
 
   /**
    * @param {Owner} owner
@@ -62,15 +68,22 @@ class IndexCore {
     this.#journal =
       place && new Journal(place.collection, this.#table, this.#segments, { dimensions, metric }, place.isShared);
     this.#onClosed = place?.onClosed;
-    this.#searches = new Searches((data, count, asked, began) => this.#run(data, count, asked, began), owner.width);
+    this.#kept = new KeptSearches(owner.kept);
+    this.#searches = new Searches(
+      (data, count, asked, began) => this.#run(data, count, asked, began),
+      () => (this.#isSettling ? 1 : owner.width()),
+    );
     this.#writes = new Writes(this.#table, dimensions, this.#journal);
     this.#maintenance = new Maintenance(this.#table, this.#segments, this.#journal);
     this.#segments.onWanted = () => this.#maintenance.wake();
+    this.#maintenance.onPlaced = () => {
+      this.#isSettling = false;
+    };
     this.#disk = place?.disk;
     this.#leaveTiers = owner.tiers.join({
       disk: this.#disk,
-      toFiles: () => this.#maintenance.toFiles(),
-      clean: (of, room) => this.#maintenance.clean(of, room),
+      toFiles: () => this.#follows || this.#maintenance.toFiles(),
+      clean: (of, room) => this.#follows || this.#maintenance.clean(of, room),
     });
   }
 
@@ -81,7 +94,51 @@ class IndexCore {
   /** Reads what its collection has. */
   async recover() {
     await this.#journal?.recover();
+    this.#begin();
+  }
+
+  #begin() {
+    this.#isSettling = this.#journal !== undefined && !this.owner.isContext && this.owner.places();
     this.#maintenance.wake();
+  }
+
+  /**
+   * What another process goes on to write: read up to there, and told of the rest. Nothing is written, merged or placed
+   * until takeOver().
+   * @param {number} upTo the last record
+   * @param {ReadonlySet<string>} checked files that this process has checked before
+   */
+  async follow(upTo, checked) {
+    this.#follows = true;
+    await this.journal.recover(upTo, checked);
+    // A search would wait for it, after a takeover.
+    for (const { name, isSealed } of this.#table.segments()) {
+      if (!isSealed) continue;
+      const held = this.#segments.enter(name, true);
+      await this.#segments.check(held).finally(() => this.#segments.leave(held));
+    }
+  }
+
+  /** Its journal, for who follows, or is followed. */
+  get journal() {
+    return /** @type {Journal} */ (this.#journal);
+  }
+
+  /**
+   * The process that was followed has ended, and this one goes on.
+   * @param {import('./journal').Collection} collection
+   * @returns {Promise<boolean>} false: it must be recovered
+   */
+  async takeOver(collection) {
+    if (!(await this.journal.takeOver(collection))) return false;
+    this.#follows = false;
+    this.#begin();
+    return true;
+  }
+
+  /** @param {() => void} then called when what goes on behind writes may have changed stats() */
+  set onUpkeep(then) {
+    this.#maintenance.onTurn = then;
   }
 
   /** What there is to do behind a load. */
@@ -107,7 +164,7 @@ class IndexCore {
    */
   async put(ids, vectors, options, replaces) {
     this.owner.tiers.checkWrite('the index', this.#disk);
-    await this.#writes.put(ids, vectors, options, replaces);
+    await this.#writes.put(ids, vectors, options, replaces).finally(() => this.#kept.changed());
     this.#onPut(replaces);
   }
 
@@ -118,7 +175,7 @@ class IndexCore {
    */
   async putChecked(what, replaces, mark) {
     const admit = () => this.owner.tiers.checkWrite('the index', this.#disk);
-    await this.#writes.putChecked(what, replaces, mark, admit);
+    await this.#writes.putChecked(what, replaces, mark, admit).finally(() => this.#kept.changed());
     this.#onPut(replaces);
   }
 
@@ -135,7 +192,7 @@ class IndexCore {
    * @param {unknown} options
    */
   async remove(ids, options) {
-    const count = await this.#writes.remove(ids, options);
+    const count = await this.#writes.remove(ids, options).finally(() => this.#kept.changed());
     this.#maintenance.wake();
     return count;
   }
@@ -145,7 +202,7 @@ class IndexCore {
    * @param {import('./writes').Mark} mark
    */
   async removeChecked(what, mark) {
-    const count = await this.#writes.removeChecked(what, mark);
+    const count = await this.#writes.removeChecked(what, mark).finally(() => this.#kept.changed());
     this.#maintenance.wake();
     return count;
   }
@@ -191,7 +248,7 @@ class IndexCore {
     // A copy: it is read when its turn comes, and again by each job.
     const data = ownData(rows);
     native.checkQueries(data, this.kind.dimensions); // before others' searches become one with it
-    const all = await this.#searches.add({ data, count, asked });
+    const all = await this.#kept.answer(data, asked, (plain) => this.#searches.add({ data, count, asked: plain }));
     return isOne ? firstOf(all) : all;
   }
 
@@ -220,7 +277,7 @@ class IndexCore {
     );
     const led = new LedSearch(search, this.#segments, this.owner, { queries: data, dimensions, metric });
     const plansLong = (filter !== undefined || ids !== undefined) && this.#table.size() > kPlannedRows;
-    await led.run(plansLong, asked.job, began);
+    await led.run(plansLong, asked.job, began, this.#isSettling);
     const { ids: found, scores, vectors, metadata } = search.result(asked.includeVectors, asked.includeMetadata);
     /** @type {SearchResults} */
     const results = { ids: found, scores };

@@ -5,10 +5,12 @@
 // whose ids another one has that is under way wait for that: whether an id is there is decided by what is acknowledged.
 'use strict';
 const { randomBytes } = require('node:crypto');
-const { GPUError, invalid } = require('../../core');
-const { Marks, packMark, unpackMark } = require('../store');
+const { GPUError } = require('../../core');
+const { Marks, packMark } = require('../store');
+const { kFormat, checkState } = require('./journal-state');
 const { offLoop } = require('./off-loop');
-const { mapSegment, writeSegment } = require('./segment-files');
+const { Replay } = require('./replay');
+const { adoptSegment, mapSegment, readFile, writeSegment } = require('./segment-files');
 
 /** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
 /** @typedef {import('../../index').VectorId} Id */
@@ -17,7 +19,7 @@ const { mapSegment, writeSegment } = require('./segment-files');
  * What a store has for an index: docs/store-format.md.
  * @typedef {object} Collection
  * @property {(pieces: Uint8Array[], options: { durable?: boolean }) => Promise<number>} append
- * @property {() => Promise<Recovered>} recover
+ * @property {(after?: number) => Promise<Recovered>} recover with the records behind `after`
  * @property {(name: string, pieces: Iterable<Uint8Array>) => Promise<unknown>} writeFile
  * @property {(what: { state: State, files: string[], through: number }) => Promise<void>} checkpoint
  * @property {(name: string) => Mapped | Promise<Mapped>} mapFile
@@ -28,19 +30,12 @@ const { mapSegment, writeSegment } = require('./segment-files');
  * `source`: what checks it as it is read.
  * @typedef {{ buffer: ArrayBuffer, source?: import('../../addon/vector-calls').FileSource, close: () => void }} Mapped
  */
-/**
- * @typedef {{ state: object|undefined, through: number,
- *   records: AsyncIterable<{ sequence: number, bytes: Uint8Array }> }} Recovered
- */
+/** @typedef {import('./replay').Recorded} Recorded */
+/** @typedef {{ state: object|undefined, through: number, records: AsyncIterable<Recorded> }} Recovered */
 /** @typedef {{ mark: import('../store/marks').Mark, expect: () => number }} Marked `expect`: its result */
 /** @typedef {import('./segment-files').Entry} Entry */
-/**
- * `marks`: of the writes that it has, in format 2, as marks.js dumps them.
- * @typedef {{ format: number, dimensions: number, metric: string, alive: string|null,
- *   segments: Entry[], marks?: unknown }} State
- */
+/** @typedef {import('./journal-state').State} State */
 
-const kFormat = 3; // 1: no record has a mark; 1 and 2: no segment is used where it lies
 const kLogBytes = 64 << 20; // of records, before a checkpoint is made though no segment is full
 
 // A file that a crash left behind, unnamed by any checkpoint, may have any other name.
@@ -61,6 +56,8 @@ class Journal {
   #puts = [];
   /** @type {Set<number>} segments whose rows are read from their files */
   #mapped = new Set();
+  /** @type {Set<number>} segments that are not what their files have, so far as can be told: they stay in memory */
+  #others = new Set();
   #logged = 0; // bytes of records since the last checkpoint
   /** @type {Set<Id>} of writes under way */
   #pending = new Set();
@@ -73,6 +70,10 @@ class Journal {
   #isShared;
   /** @type {GPUError|undefined} why nothing is written any more: a record was not applied */
   #broken;
+  #replay;
+  /** @type {((sequence: number, record: readonly Uint8Array[]) => void)|undefined} a write was applied */
+  onRecorded;
+  /** @type {(() => void)|undefined} */ onCheckpoint;
 
   /**
    * @param {Collection} collection
@@ -87,21 +88,25 @@ class Journal {
     this.#table = table;
     this.#segments = segments;
     this.#what = what;
+    this.#replay = new Replay(table, ({ sequence, bytes }, last, marked) => {
+      this.#note(sequence, last, bytes.length);
+      if (marked) this.#marks.note(marked.mark, marked.result);
+    });
   }
 
-  /** Reads what is there, into a table that has nothing yet. */
-  async recover() {
+  /**
+   * Reads what is there, into a table that has nothing yet.
+   * @param {number} [upTo] the last record, where another process goes on with the rest
+   * @param {ReadonlySet<string>} [checked] files that this process has checked before
+   */
+  async recover(upTo = Infinity, checked = new Set()) {
     const { state: given, through, records } = await this.#collection.recover();
     const state = /** @type {State|undefined} */ (given);
     this.#through = this.#last = through;
-    if (state) await this.#adopt(state);
+    if (state) await this.#adopt(state, checked);
     this.#marks = new Marks(state?.marks);
-    for await (const { sequence, bytes } of records) {
-      const marked = unpackMark(bytes);
-      this.#note(sequence, await this.#replay(sequence, marked?.rest ?? bytes), bytes.length);
-      if (marked) this.#marks.note(marked.mark, marked.result);
-    }
-    if (state && !(this.#isShared && state.format < kFormat)) return;
+    await this.#replay.all(records, upTo);
+    if (this.#collection.readOnly || (state && !(this.#isShared && state.format < kFormat))) return;
     // Before a record has a mark, which format 1 does not know.
     const segments = state?.segments ?? [];
     const files = [...segments.map(({ file }) => file), ...(this.#alive === null ? [] : [this.#alive])];
@@ -113,40 +118,79 @@ class Journal {
     return this.#marks;
   }
 
-  /**
-   * @param {number} sequence
-   * @param {Uint8Array} bytes
-   * @returns {Promise<number|undefined>} the number of its last row
-   */
-  async #replay(sequence, bytes) {
-    try {
-      return await offLoop((id) => this.#table.replay(id, bytes));
-    } catch (error) {
-      const { code } = /** @type {Partial<GPUError>} */ (error);
-      if (!(error instanceof GPUError) || (code !== 'ERR_INVALID_ARGUMENT' && code !== 'ERR_DAMAGED')) throw error;
-      const what = `the record ${sequence} of the index is no write that it could have made: ${error.message}`;
-      throw new GPUError('ERR_DAMAGED', what, { cause: error });
-    }
+  /** The last record that was applied. */
+  get last() {
+    return this.#last;
   }
 
-  /** @param {State} state */
-  async #adopt(state) {
-    const { dimensions, metric } = this.#what;
-    if (state.format > kFormat)
-      throw new GPUError('ERR_UNSUPPORTED', `the index has format ${state.format}, of a newer version of switchyard`);
-    if (state.dimensions !== dimensions || state.metric !== metric)
-      throw invalid(
-        `the index in the store has ${state.dimensions} dimensions and the metric '${state.metric}', not ` +
-          `${dimensions} and '${metric}'`,
-        'options',
-      );
+  /** The files of the segments that there are. */
+  get files() {
+    return [...this.#entries.values()].map(({ file }) => file);
+  }
+
+  /** @param {readonly Recorded[]} records of another process, in order; some may have been applied already */
+  async follow(records) {
+    await this.#replay.some(records.filter(({ sequence }) => sequence > this.#last));
+  }
+
+  /**
+   * The same as the collection has it, by now.
+   * @param {Collection} collection
+   * @param {number} upTo the last record
+   * @returns {Promise<State & { through: number }|undefined>} its checkpoint; undefined: that has records missing here
+   */
+  async catchUp(collection, upTo) {
+    const { state: given, through, records } = await collection.recover(this.#last);
+    const state = /** @type {State|undefined} */ (given);
+    if (!state || state.format !== kFormat || through > this.#last) return undefined;
+    await this.#replay.all(records, upTo);
+    return { ...state, through };
+  }
+
+  /**
+   * Goes on where another process, which was followed, has ended: this one writes from now on.
+   * @param {Collection} collection
+   * @returns {Promise<boolean>} false: it must be recovered
+   */
+  async takeOver(collection) {
+    const state = await this.catchUp(collection, Infinity);
+    if (!state) return false;
+    const files = new Set(state.segments.map(({ file }) => file));
+    for (const [name, { file }] of [...this.#entries])
+      // Merged there, and here not: the rows are of a file without a name.
+      if (!files.has(file)) this.#forget(name);
+    if (state.through !== this.#through) {
+      // Of the rows that grow here some are in files there: no record is replayed for those any more.
+      await offLoop((id) => this.#table.seal(id));
+      this.#puts = this.#puts.filter(({ sequence }) => sequence > state.through);
+      this.#through = state.through;
+    }
     this.#alive = state.alive;
-    const alive = state.alive === null ? undefined : new Uint8Array(await this.#read(state.alive));
+    this.#collection = collection;
+    return true;
+  }
+
+  /** @param {number} name of a segment that no file of the collection has */
+  #forget(name) {
+    this.#entries.delete(name);
+    this.#mapped.delete(name);
+    this.#others.delete(name);
+  }
+
+  /**
+   * @param {State} state
+   * @param {ReadonlySet<string>} checked
+   */
+  async #adopt(state, checked) {
+    const { dimensions } = this.#what;
+    checkState(state, this.#what);
+    this.#alive = state.alive;
+    const alive = state.alive === null ? undefined : new Uint8Array(await readFile(this.#collection, state.alive));
     let at = 0;
     for (const entry of state.segments) {
       const bits = alive?.subarray(at, (at += Math.ceil(entry.rows / 8)));
-      const { name, rows, isChecked } = await this.#adoptSegment(entry, bits);
-      this.#segments.adopt(name, rows, isChecked, true);
+      const { name, rows, isChecked } = await adoptSegment(this.#collection, this.#table, entry, dimensions, bits);
+      this.#segments.adopt(name, rows, isChecked || checked.has(entry.file), true);
       this.#entries.set(name, entry);
       this.#mapped.add(name);
     }
@@ -154,20 +198,28 @@ class Journal {
 
   /** Whether there are, or soon will be, rows in memory that a file has, too. */
   mayMap() {
-    return this.#table.segments().some(({ name, isSealed }) => isSealed && !this.#mapped.has(name));
+    return this.#table.segments().some(({ name, isSealed }) => isSealed && !this.#isSettled(name));
+  }
+
+  /** @param {number} name of a segment whose rows are where they are to stay */
+  #isSettled(name) {
+    return this.#mapped.has(name) || this.#others.has(name);
   }
 
   /** Rows of sealed segments give way to the files that have them. Nothing else of the journal runs meanwhile. */
   async toFiles() {
     for (const [name, entry] of [...this.#entries]) {
-      if (this.#mapped.has(name)) continue;
+      if (this.#isSettled(name)) continue;
       const { rows, bytes, at, source } = await mapSegment(this.#collection, entry, this.#what.dimensions);
       await this.#collection.check(entry.file, 0, bytes.length);
       await offLoop(
         (id) => this.#table.exchange(id, name, bytes, entry.rows, at, source),
         // Before anybody can meet the new name.
         (/** @type {number|undefined} */ renamed) => {
-          if (renamed === undefined) return; // it was merged away
+          if (renamed === undefined) {
+            this.#others.add(name);
+            return;
+          }
           this.#segments.exchange(name, renamed, rows);
           this.#entries.delete(name);
           this.#entries.set(renamed, entry);
@@ -175,35 +227,6 @@ class Journal {
         },
       );
     }
-  }
-
-  /**
-   * @param {Entry} entry
-   * @param {Uint8Array|undefined} alive
-   * @returns {Promise<{ name: number, rows: Float32Array, isChecked: boolean }>}
-   */
-  async #adoptSegment(entry, alive) {
-    const { rows, rest, bytes, at, source } = await mapSegment(this.#collection, entry, this.#what.dimensions);
-    const isWhole = entry.at === undefined || source === undefined;
-    if (isWhole) await this.#collection.check(entry.file, 0, bytes.length);
-    const name = /** @type {number} */ (
-      await offLoop((id) =>
-        entry.at === undefined
-          ? this.#table.adopt(id, rows, rest, alive)
-          : this.#table.adoptMapped(id, bytes, entry.rows, at, source, alive),
-      )
-    );
-    return { name, rows, isChecked: isWhole };
-  }
-
-  /**
-   * A file's bytes, which are those that were written.
-   * @param {string} name
-   */
-  async #read(name) {
-    const { buffer } = await this.#collection.mapFile(name);
-    await this.#collection.check(name, 0, buffer.byteLength);
-    return buffer;
   }
 
   /**
@@ -280,6 +303,7 @@ class Journal {
         const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
         this.#note(recorded.value, lastOf(result), bytes);
         onApplied?.();
+        this.onRecorded?.(recorded.value, pieces);
         return result;
       } finally {
         for (const id of ids) this.#pending.delete(id);
@@ -357,11 +381,12 @@ class Journal {
     if (this.#alive !== null) files.push(this.#alive);
     await this.#collection.checkpoint({ state: this.#state(entries, marks), files, through });
     this.#through = through;
+    this.onCheckpoint?.();
     this.#puts = this.#puts.filter(({ sequence }) => sequence > through);
     this.#logged -= logged;
     const names = new Set(sealed.map(({ name }) => name));
-    for (const name of this.#entries.keys()) if (!names.has(name)) this.#entries.delete(name);
-    for (const name of this.#mapped) if (!names.has(name)) this.#mapped.delete(name);
+    for (const name of this.#entries.keys()) if (!names.has(name)) this.#forget(name);
+    for (const each of [this.#mapped, this.#others]) for (const name of each) if (!names.has(name)) each.delete(name);
   }
 
   /** Resolves when every write has ended. */

@@ -68,8 +68,9 @@ class LedSearch {
    * @param {boolean} plansOffLoop whether to plan takes long
    * @param {JobOptions} options
    * @param {number} began when the search was called
+   * @param {boolean} inTurn one job after the other
    */
-  async run(plansOffLoop, options, began) {
+  async run(plansOffLoop, options, began, inTurn) {
     try {
       if (plansOffLoop) await offLoop((id) => this.#search.plan(id));
       else this.#search.plan(0);
@@ -78,7 +79,7 @@ class LedSearch {
       do {
         needs = this.#search.needs();
         const job = rest(options, began);
-        const answers = needs.length ? await Promise.all(needs.map((need) => this.#answer(need, job))) : [];
+        const answers = await this.#answers(needs, job, inTurn);
         if (this.#search.work() <= kAtOnce) this.#search.advance(0, answers);
         else await offLoop((id) => this.#search.advance(id, answers));
         needs = this.#search.needs();
@@ -86,6 +87,18 @@ class LedSearch {
     } finally {
       for (const held of this.#held.splice(0)) this.#segments.leave(held);
     }
+  }
+
+  /**
+   * @param {Need[]} needs
+   * @param {JobOptions} job
+   * @param {boolean} inTurn
+   */
+  async #answers(needs, job, inTurn) {
+    if (!inTurn) return Promise.all(needs.map((need) => this.#answer(need, job)));
+    const answers = [];
+    for (const need of needs) answers.push(await this.#answer(need, job));
+    return answers;
   }
 
   /** What is read of files: a search that would read damage says so, and gives no answer from it. */

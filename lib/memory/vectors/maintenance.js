@@ -33,6 +33,10 @@ class Maintenance {
   #wantsFiles = false;
   #isSealed = false; // for the journal, since its last checkpoint
   merges = 0;
+  /** Some of it was done, or was not. @type {() => void} */
+  onTurn = () => {};
+  /** Segments are where jobs run, as far as they can be. @type {() => void} */
+  onPlaced = () => {};
 
   /**
    * @param {Table} table
@@ -164,6 +168,7 @@ class Maintenance {
     ];
     // Copies on devices make searches quicker: a compaction is done without.
     await this.#step('place', () => this.#eachSealed((segment) => this.#segments.place(segment)));
+    this.onPlaced();
     failed.push(
       await this.#step('checkpoint', async () => {
         await this.#journal?.checkpoint();
@@ -176,6 +181,7 @@ class Maintenance {
       this.#wantsFiles = false;
     });
     this.#setTimer();
+    this.onTurn();
     return failed.flatMap((each) => each ?? []);
   }
 

@@ -15,7 +15,7 @@ const kMostDimensions = 65536;
 
 const kOfIndex = new Set(['dimensions', 'metric', 'dtype', 'pinned', 'store', 'name']);
 const kWaiting = ['signal', 'timeout'];
-const kJobs = [...kWaiting, 'priority', 'contextType', 'affinity', 'retries'];
+const kJobs = [...kWaiting, 'priority', 'contextType', 'affinity', 'retries', 'account', 'cache'];
 const kOfAnswers = ['filter', 'ids', 'includeVectors', 'includeMetadata', 'explain'];
 const kOfSearch = ['k', 'threshold', 'approximate', ...kOfAnswers];
 const kOfRange = ['distance', 'limit', ...kOfAnswers];

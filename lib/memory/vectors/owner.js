@@ -12,6 +12,7 @@ const { tiersOf } = require('../tiers');
 /**
  * @typedef {object} Owner
  * @property {boolean} isContext
+ * @property {import('./kept-searches').Keeper|undefined} kept what keeps answers of searches
  * @property {() => void} checkOpen throws ERR_CLOSED
  * @property {(workload: object, options: import('../../index').JobOptions) => Promise<RunResult>} run
  * @property {() => boolean} places whether place() makes jobs quicker than memory of this process
@@ -32,6 +33,7 @@ const kTurnBytes = 2 << 20; // copied by the event loop at once
 function contextOwner(context, isOwn) {
   return {
     isContext: true,
+    kept: undefined,
     checkOpen() {
       if (context.closed) throw new GPUError('ERR_CLOSED', `the context ${context.id} is closed`);
     },
@@ -52,9 +54,10 @@ function contextOwner(context, isOwn) {
  * @returns {Owner}
  */
 function managerOwner(manager) {
-  const { checkOpen, contexts } = insideOf(manager);
+  const { checkOpen, contexts, kept } = insideOf(manager);
   return {
     isContext: false,
+    kept,
     checkOpen,
     run: (workload, options) => manager.executeWorkload(workload, options),
     // In a process that is alone on its processors jobs use memory where it lies.

@@ -5,12 +5,14 @@
 'use strict';
 const { nextId, settle, track } = require('../../call');
 const { nowMs, soon } = require('../../core');
+const { accountOfParts, checkAccount } = require('../../operations');
 
 /** @typedef {import('./options').Asked} Asked */
 /** @typedef {import('../../index').SearchResults} SearchResults */
+/** @typedef {import('../../index').Account} Account */
 /** @typedef {{ data: Float32Array, count: number, asked: Asked }} Call `data` nobody else writes to */
 /**
- * @typedef {{ data: Float32Array, count: number, resolve: (results: SearchResults) => void,
+ * @typedef {{ data: Float32Array, count: number, account: Account|undefined, resolve: (results: SearchResults) => void,
  *   reject: (error: unknown) => void }} Waiting
  */
 /**
@@ -29,9 +31,10 @@ const kMostQueries = 256; // of a group
  * @param {Asked} asked
  */
 function keyOf({ k, isRange, threshold, approximate, filter, ids, includeVectors, includeMetadata, explain, job }) {
-  const { signal, timeout, ...others } = job;
+  const { signal, timeout, account, ...others } = job;
   if (explain || ids !== undefined || signal !== undefined || timeout !== undefined) return undefined;
-  if (Object.values(others).some(isNoPlainValue)) return undefined; // which is for the job to refuse
+  // What is wrong with one is for the job to refuse.
+  if (Object.values(others).some(isNoPlainValue) || !isAccount(account)) return undefined;
   // JSON has no word for an infinity, and none for undefined in an array.
   const numbers = [k, threshold, others.priority, others.retries].map(String);
   return JSON.stringify([numbers, isRange, approximate, filter, includeVectors, includeMetadata, others]);
@@ -40,6 +43,16 @@ function keyOf({ k, isRange, threshold, approximate, filter, ids, includeVectors
 /** @param {unknown} value */
 function isNoPlainValue(value) {
   return typeof value !== 'string' && typeof value !== 'number';
+}
+
+/** @param {unknown} given whom a search is counted for; each has its share of one that is joined */
+function isAccount(given) {
+  try {
+    if (given !== undefined) checkAccount(given);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** @param {SearchResults} results */
@@ -69,16 +82,17 @@ class Searches {
    * @returns {Promise<SearchResults>}
    */
   add({ data, count, asked }) {
-    const { signal, timeout } = asked.job;
+    const { signal, timeout, account } = asked.job;
     if (signal === undefined && timeout === undefined)
       return new Promise((resolve, reject) => {
-        this.#put({ data, count, resolve, reject }, asked);
+        this.#put({ data, count, account, resolve, reject }, asked);
       });
     const id = nextId();
     /** @type {Waiting} */
     const call = {
       data,
       count,
+      account,
       resolve: (results) => settle(id, undefined, results),
       reject: (error) => settle(id, error, undefined),
     };
@@ -136,7 +150,9 @@ class Searches {
   async #runGroup({ asked, calls, count, began }) {
     try {
       const data = calls.length === 1 ? calls[0].data : join(calls.map((call) => call.data));
-      const results = await this.#run(data, count, asked, began);
+      const account = accountOfParts(calls.map((call) => [call.account, call.count]));
+      const job = account ? { ...asked.job, account } : asked.job;
+      const results = await this.#run(data, count, { ...asked, job }, began);
       let at = 0;
       for (const call of calls) {
         const end = at + call.count;

@@ -56,4 +56,38 @@ async function writeSegment(collection, file, rows, vectors, pack) {
   return { file, rows, bytes: packed.byteLength, at };
 }
 
-module.exports = { bytesOf, mapSegment, writeSegment };
+/**
+ * A segment that was written, in a table, behind the others.
+ * @param {Collection} collection
+ * @param {import('../../addon/vector-calls').NativeVectorTable} table
+ * @param {Entry} entry
+ * @param {number} dimensions
+ * @param {Uint8Array|undefined} alive
+ * @returns {Promise<{ name: number, rows: Float32Array, isChecked: boolean }>}
+ */
+async function adoptSegment(collection, table, entry, dimensions, alive) {
+  const { rows, rest, bytes, at, source } = await mapSegment(collection, entry, dimensions);
+  const isWhole = entry.at === undefined || source === undefined;
+  if (isWhole) await collection.check(entry.file, 0, bytes.length);
+  const name = /** @type {number} */ (
+    await offLoop((id) =>
+      entry.at === undefined
+        ? table.adopt(id, rows, rest, alive)
+        : table.adoptMapped(id, bytes, entry.rows, at, source, alive),
+    )
+  );
+  return { name, rows, isChecked: isWhole };
+}
+
+/**
+ * A file's bytes, which are those that were written.
+ * @param {Collection} collection
+ * @param {string} name
+ */
+async function readFile(collection, name) {
+  const { buffer } = await collection.mapFile(name);
+  await collection.check(name, 0, buffer.byteLength);
+  return buffer;
+}
+
+module.exports = { adoptSegment, bytesOf, mapSegment, readFile, writeSegment };

@@ -113,8 +113,7 @@ class Writes {
 
   /** @param {boolean|undefined} durable */
   #checkDurable(durable) {
-    if (durable && !this.#journal)
-      throw invalid('durable is true, but the index has no store: createIndex({ store, name })', 'options.durable');
+    if (!this.#journal) checkNoStore(durable);
   }
 
   /**
@@ -154,6 +153,12 @@ class Writes {
   }
 }
 
+/** @param {boolean|undefined} durable */
+function checkNoStore(durable) {
+  if (durable)
+    throw invalid('durable is true, but the index has no store: createIndex({ store, name })', 'options.durable');
+}
+
 /** @param {Record<string, unknown>} given */
 function durableOf({ durable }) {
   checkFlag(durable, 'durable');
@@ -191,4 +196,4 @@ function checkRemoval(ids, options) {
   return { durable, list: checkIds(ids) };
 }
 
-module.exports = { Writes, checkPut, checkRemoval };
+module.exports = { Writes, checkNoStore, checkPut, checkRemoval };

@@ -1,6 +1,7 @@
 // processEmbeddings, embed, rerank.
 'use strict';
 const { invalid } = require('../../core');
+const { takeRoom } = require('../answer-room');
 const { jobOptions, given } = require('./jobs');
 
 /** @typedef {import('../methods').Handler} Handler */
@@ -16,6 +17,18 @@ function loading(call) {
   return ({ loaded, total, step }) => call.progress({ done: loaded, total, step: `model: ${step}` });
 }
 
+const kBytes = 4; // of a number, at most
+
+/**
+ * Bytes of the vectors that a call makes, of texts once it is known of which model.
+ * @param {{ embeddings?: Tensor, texts?: string|string[] }} what
+ * @param {TextModel} [model]
+ */
+function vectorBytes({ embeddings, texts }, model) {
+  if (texts === undefined) return kBytes * (embeddings?.data.length ?? 0);
+  return kBytes * [texts].flat().length * (model?.dimensions ?? 0);
+}
+
 /**
  * @param {TextModel} model
  * @param {string} name
@@ -28,13 +41,15 @@ function aboutModel({ digest, dimensions, maxLength, kind }, name) {
 async function makeReady(parts, { embeddings, texts, options = {}, includeBasis = false, job }, call) {
   const { model: name, ...wishes } = options;
   const jobs = jobOptions(parts, job, call);
-  const run = async (/** @type {TextModel|undefined} */ model) =>
-    parts.manager.processEmbeddings(
+  const run = async (/** @type {TextModel|undefined} */ model) => {
+    await takeRoom(parts, call, vectorBytes({ embeddings, texts }, model));
+    return parts.manager.processEmbeddings(
       /** @type {import('../../index').EmbeddingsRequest} */ (
         given({ embeddings, texts, options: given({ ...wishes, model }) })
       ),
       jobs,
     );
+  };
   if (texts === undefined && name !== undefined)
     throw invalid('model is given, but embeddings need none: it is for texts', 'options.model');
   const result = texts === undefined ? await run(undefined) : await parts.models.use(name, loading(call), run);
@@ -54,8 +69,9 @@ function basisOf({ name, version, mean, components, explainedVariance, normalize
 async function embed(parts, { texts, model: name, job, ...options }, call) {
   const jobs = jobOptions(parts, job, call);
   return parts.models.use(name, loading(call), async (model, itsName) => {
-    const { embeddings, tokens, truncated, timings } = await model.embed(texts, { ...options, ...jobs });
-    return { embeddings, tokens, truncated, model: aboutModel(model, itsName), timings };
+    await takeRoom(parts, call, vectorBytes({ texts }, model));
+    const { embeddings, tokens, truncated, attention, timings } = await model.embed(texts, { ...options, ...jobs });
+    return given({ embeddings, tokens, truncated, model: aboutModel(model, itsName), attention, timings });
   });
 }
 

@@ -1,5 +1,7 @@
 // index_create, index_add, index_upsert, index_remove, index_search, index_stats.
 'use strict';
+const { invalid } = require('../../core');
+const { takeRoom } = require('../answer-room');
 const { jobOptions, waitFor, given } = require('./jobs');
 
 /** @typedef {import('../methods').Handler} Handler */
@@ -43,11 +45,37 @@ async function remove({ indexes }, { index: name, ids }) {
   });
 }
 
+const kHitBytes = 64, // an id and a score, as JavaScript has them
+  kMetadataBytes = 256,
+  kMostBytes = 64 * 2 ** 20; // of what a search finds
+
+/**
+ * The bytes of what a search finds, about: all of it is there at once, before any of it is sent.
+ * @param {number} queries
+ * @param {number} d
+ * @param {Record<string, unknown>} options
+ * @param {number} size of the index
+ * @throws {import('../../core').GPUError} ERR_INVALID_ARGUMENT: it is too much
+ */
+function foundBytes(queries, d, { k = 10, includeVectors, includeMetadata }, size) {
+  const hits = Math.min(Number(k), size);
+  const each = kHitBytes + (includeVectors ? 4 * d : 0) + (includeMetadata ? kMetadataBytes : 0);
+  const bytes = queries * hits * each;
+  if (bytes > kMostBytes)
+    throw invalid(
+      `k is ${k}, so that ${queries} ${queries === 1 ? 'query finds' : 'queries find'} ${queries * hits} vectors, ` +
+        `but a search may find ${Math.floor(kMostBytes / each)}: ask for fewer, or in several calls`,
+      'k',
+    );
+  return bytes;
+}
+
 /** @type {Handler} */
 async function search(parts, { index: name, vectors, job, ...rest }, call) {
   const jobs = jobOptions(parts, job, call);
   const many = { ...vectors, shape: vectors.shape.length === 1 ? [1, vectors.shape[0]] : vectors.shape };
   return parts.indexes.use(name, async (index) => {
+    await takeRoom(parts, call, foundBytes(many.shape[0], many.shape[1], rest, index.size));
     const {
       ids,
       scores,

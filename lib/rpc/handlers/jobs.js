@@ -3,6 +3,7 @@
 const { setTimeout, clearTimeout } = require('node:timers');
 const { GPUError } = require('../../core');
 const { timeoutOf } = require('../../exchange');
+const { accountOf } = require('../account');
 
 const kMostMs = 2 ** 31 - 1; // that a timer can wait
 
@@ -13,9 +14,9 @@ const kMostMs = 2 ** 31 - 1; // that a timer can wait
  * @returns {Record<string, unknown> & { signal: AbortSignal, timeout: number }}
  * @throws {import('../../core').GPUError} ERR_INVALID_ARGUMENT: its timeout is longer than a client's may be
  */
-function jobOptions({ config }, job = {}, { signal }) {
+function jobOptions({ config }, job = {}, { signal, caller }) {
   try {
-    return { ...job, timeout: timeoutOf(job, config), signal };
+    return { ...job, timeout: timeoutOf(job, config), signal, account: accountOf(caller) };
   } catch (error) {
     error.argument = 'job.timeout';
     throw error;

@@ -1,6 +1,7 @@
 // memory_remember, memory_recall, memory_forget.
 'use strict';
 const { invalid } = require('../../core');
+const { takeRoom } = require('../answer-room');
 const { jobOptions, given } = require('./jobs');
 
 /** @typedef {import('../methods').Handler} Handler */
@@ -11,10 +12,17 @@ async function remember(parts, { documents, metadata, memory, job }, call) {
   return parts.memories.use(memory, (each) => each.remember(documents, options));
 }
 
+const kPassageBytes = 1024, // about, with its metadata
+  kUsual = 5;
+
 /** @type {Handler} */
 async function recall(parts, { query, k, filter, rerank, memory, job }, call) {
   const options = given({ k, filter, rerank, ...jobOptions(parts, job, call) });
-  return { passages: await parts.memories.look(memory, (each) => each.recall(query, options), []) };
+  const find = async (/** @type {import('../../index').Memory} */ each) => {
+    await takeRoom(parts, call, (k ?? kUsual) * kPassageBytes);
+    return each.recall(query, options);
+  };
+  return { passages: await parts.memories.look(memory, find, []) };
 }
 
 /** @type {Handler} */

@@ -19,4 +19,18 @@ function publicPart(said) {
   );
 }
 
-module.exports = { publicPart };
+/**
+ * Figures as somebody may see them: what others cost, and may spend, is for `admin` alone, as in `GET /v1/costs`.
+ * @template {object} Figures
+ * @param {Figures} figures which nobody changes
+ * @param {import('../call').Caller} caller
+ * @returns {Figures}
+ */
+function figuresFor(figures, caller) {
+  const { costs } = /** @type {{ costs?: import('../../index').CostUse }} */ (figures);
+  if (!costs || caller.allows('admin')) return figures;
+  const { byCaller, byToken, budgets, ...ofAll } = costs;
+  return { ...figures, costs: { ...ofAll, byCaller: {}, byToken: {}, budgets: [] } };
+}
+
+module.exports = { publicPart, figuresFor };

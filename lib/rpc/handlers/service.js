@@ -1,6 +1,6 @@
 // listDevices, getMetrics, health, cleanup.
 'use strict';
-const { publicPart } = require('./plain');
+const { publicPart, figuresFor } = require('./plain');
 
 /** @typedef {import('../methods').Handler} Handler */
 
@@ -18,8 +18,8 @@ async function listDevices({ manager }) {
 }
 
 /** @type {Handler} */
-async function getMetrics({ manager }) {
-  return manager.getMetrics();
+async function getMetrics({ manager }, _, { caller }) {
+  return figuresFor(await manager.getMetrics(), caller);
 }
 
 /** @type {Handler} */

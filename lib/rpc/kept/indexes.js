@@ -1,6 +1,7 @@
 // Indexes of vectors by name, all in one store below MEMORY_DIR; what each was made with stands beside it, so that
 // whoever asks for one needs its name alone.
 'use strict';
+const fs = require('node:fs');
 const path = require('node:path');
 const { GPUError, invalid, show } = require('../../core');
 const { Opened } = require('./opened');
@@ -74,6 +75,20 @@ class Indexes {
   async names() {
     const keys = await this.#store((store) => store.list({ prefix: kPrefix, limit: kMostIndexes }));
     return keys.map((key) => key.slice(kPrefix.length));
+  }
+
+  /**
+   * All there are, with the sizes of those that are open; where none was made yet, nothing is opened.
+   * @returns {Promise<{ name: string, isOpen: boolean }[]>}
+   */
+  async list() {
+    if (!fs.existsSync(this.#folder)) return [];
+    const open = await this.#opened.look((index) => {
+      const { size, memory } = index.stats();
+      return { size, bytes: memory.segments + memory.ids };
+    });
+    const abouts = await Promise.all((await this.names()).map((name) => this.about(name)));
+    return abouts.map((about) => ({ ...about, isOpen: open.has(about.name), ...open.get(about.name) }));
   }
 
   /**

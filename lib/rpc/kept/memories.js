@@ -10,6 +10,7 @@ const { Opened } = require('./opened');
 const kMostMemories = 32; // open at a time
 const kMostThere = 1000; // that there may be
 const kFolder = 'memories';
+const kFolderPrefix = 'm-';
 
 class Memories {
   /** @type {Opened<Memory>} */
@@ -58,11 +59,27 @@ class Memories {
   }
 
   /**
+   * All there are, with the sizes of those that are open.
+   * @returns {Promise<{ name: string, isOpen: boolean }[]>}
+   */
+  async list() {
+    const folders = await fs.promises.readdir(path.join(this.#config.memoryDir, kFolder)).catch(() => []);
+    const open = await this.#opened.look(async (memory) => {
+      const { documents, passages, dimensions } = await memory.stats();
+      return { documents, passages, dimensions };
+    });
+    const names = folders
+      .filter((each) => each.startsWith(kFolderPrefix))
+      .map((each) => each.slice(kFolderPrefix.length));
+    return names.sort().map((name) => ({ name, isOpen: open.has(name), ...open.get(name) }));
+  }
+
+  /**
    * A name of dots alone is no folder's, so it has something before it.
    * @param {string} name
    */
   #folderOf(name) {
-    return path.join(this.#config.memoryDir, kFolder, `m-${name}`);
+    return path.join(this.#config.memoryDir, kFolder, kFolderPrefix + name);
   }
 
   /** Closes all. */

@@ -56,6 +56,30 @@ class Models {
   }
 
   /**
+   * The usual one and those that clients may name, with more of those that are open.
+   * @returns {Promise<{ name: string, isOpen: boolean }[]>}
+   */
+  async list() {
+    const { modelsDir = '', textReranker } = this.#config;
+    const { source: usual } = await this.source(undefined);
+    const named = (await this.names()).map((name) => path.join(modelsDir, name));
+    const sources = new Set([usual, ...(textReranker === undefined ? [] : [textReranker]), ...named]);
+    const open = await this.#opened.look(({ kind, family, dimensions, maxLength, precision, memory }) => ({
+      kind,
+      family,
+      dimensions,
+      maxLength,
+      precision,
+      bytes: memory.weights,
+    }));
+    return [...sources].map((source) => ({
+      name: path.basename(source),
+      isOpen: open.has(source),
+      ...open.get(source),
+    }));
+  }
+
+  /**
    * Works with the model of that name.
    * @template Result
    * @param {string|undefined} name undefined: the usual one

@@ -5,7 +5,7 @@ const { GPUError } = require('../../core');
 
 /**
  * @template Thing
- * @typedef {{ promise: Promise<Thing>, users: number, isGone: boolean }} Entry
+ * @typedef {{ promise: Promise<Thing>, thing: Thing|undefined, users: number, onFree: (() => void)|undefined }} Entry
  */
 
 /** @template {{ close: () => Promise<unknown> }} Thing */
@@ -14,6 +14,7 @@ class Opened {
   #entries = new Map();
   /** @type {Map<string, Promise<void>>} those that are being closed, which can't be opened before */
   #closing = new Map();
+  #isClosed = false;
   #most;
 
   /** @param {number} [most] at a time */
@@ -28,17 +29,47 @@ class Opened {
    * @param {() => Promise<Thing>} open
    * @param {(thing: Thing) => Promise<Result>|Result} work
    * @returns {Promise<Result>}
-   * @throws {GPUError} (rejects with) ERR_QUEUE_FULL: all that may be open are in use
+   * @throws {GPUError} (rejects with) ERR_QUEUE_FULL: all that may be open are in use; ERR_CLOSED
    */
   async use(name, open, work) {
+    // Nothing that comes late opens it again, and leaves its lock behind.
+    if (this.#isClosed) throw new GPUError('ERR_CLOSED', 'the server is stopping: it opens nothing any more');
     const entry = this.#entryOf(name, open);
     ++entry.users;
     try {
       return await work(await entry.promise);
     } finally {
-      --entry.users;
-      if (entry.isGone && entry.users === 0) this.#close(entry);
+      this.#leave(entry);
     }
+  }
+
+  /** @param {Entry<Thing>} entry */
+  #leave(entry) {
+    --entry.users;
+    if (entry.users === 0) entry.onFree?.();
+  }
+
+  /**
+   * What `work` makes of each that is open; to look at one is no use of it.
+   * @template Result
+   * @param {(thing: Thing) => Promise<Result>|Result} work
+   * @returns {Promise<Map<string, Result>>} by name
+   */
+  async look(work) {
+    /** @type {Map<string, Result>} */
+    const seen = new Map();
+    const looks = [...this.#entries].map(async ([name, entry]) => {
+      const { thing } = entry;
+      if (thing === undefined) return;
+      ++entry.users;
+      try {
+        seen.set(name, await work(thing));
+      } finally {
+        this.#leave(entry);
+      }
+    });
+    await Promise.all(looks);
+    return seen;
   }
 
   /**
@@ -58,11 +89,16 @@ class Opened {
         );
       const before = this.#closing.get(name);
       /** @type {Entry<Thing>} */
-      const made = { promise: before ? before.then(open) : open(), users: 0, isGone: false };
+      const made = { promise: before ? before.then(open) : open(), thing: undefined, users: 0, onFree: undefined };
       // What could not be opened is tried again by the next call.
-      made.promise.catch(() => {
-        if (this.#entries.get(name) === made) this.#entries.delete(name);
-      });
+      made.promise.then(
+        (thing) => {
+          made.thing = thing;
+        },
+        () => {
+          if (this.#entries.get(name) === made) this.#entries.delete(name);
+        },
+      );
       entry = made;
     }
     this.#entries.set(name, entry);
@@ -87,16 +123,21 @@ class Opened {
     await entry.promise.then((thing) => thing.close()).catch(() => {});
   }
 
-  /** Closes all; what is in use when that has ended. */
+  /** Closes all, what is in use when that has ended; resolves then. */
   async close() {
+    this.#isClosed = true;
     const entries = [...this.#entries.values()];
     this.#entries.clear();
-    await Promise.all(
-      entries.map((entry) => {
-        entry.isGone = true;
-        return entry.users === 0 ? this.#close(entry) : undefined;
+    await Promise.all([
+      ...this.#closing.values(),
+      ...entries.map(async (entry) => {
+        if (entry.users > 0)
+          await new Promise((resolve) => {
+            entry.onFree = () => resolve(undefined);
+          });
+        await this.#close(entry);
       }),
-    );
+    ]);
   }
 }
 

@@ -74,8 +74,7 @@ async function callTool({ dispatcher, caller, logger }, { name, arguments: param
   const { mcpReq } = context;
   try {
     const { checkMeta } = require('../json-rpc');
-    const { encoding, idempotencyKey } = checkMeta(mcpReq._meta ?? {});
-    const meta = { encoding, idempotencyKey };
+    const { progressToken, ...meta } = checkMeta(mcpReq._meta ?? {});
     const options = { caller, signal: mcpReq.signal, onProgress: progressOf(context), meta };
     const { result, end } = await dispatcher.call(name, params, options);
     try {

@@ -2,6 +2,7 @@
 // connection's own, everything else to the methods.
 'use strict';
 const { isObject } = require('../../exchange');
+const { isId } = require('../json-rpc');
 const { makeServer } = require('./server');
 
 /** @typedef {import('../session').Session} Session */
@@ -13,16 +14,18 @@ const { makeServer } = require('./server');
 /** @param {unknown} message */
 function replyWith(message) {
   const sent = /** @type {Reply['message']} */ (message);
-  return { message: sent, encoding: undefined, end: () => {}, released: Promise.resolve() };
+  return { message: sent, encodings: [], end: () => {}, released: Promise.resolve() };
 }
 
 /**
- * Whether a message is the protocol's: its methods have a slash, as ours never have, or are one of two.
+ * Whether a message is the protocol's: its methods have a slash, as ours never have, or are one of two. One whose id
+ * nobody can answer is refused as ours are.
  * @param {unknown} message
  */
 function isOfProtocol(message) {
   if (!isObject(message)) return false;
-  const { method } = message;
+  const { id, method } = message;
+  if (id !== undefined && !isId(id)) return false;
   if (typeof method !== 'string') return false;
   return method === 'initialize' || method === 'ping' || (method.includes('/') && !method.startsWith('$/'));
 }
@@ -109,10 +112,11 @@ class McpReceiver {
 
   /**
    * @param {unknown} error
-   * @returns {Reply}
+   * @param {Session} session
+   * @returns {Promise<Reply>}
    */
-  unreadable(error) {
-    return this.#rpc.unreadable(error);
+  unreadable(error, session) {
+    return this.#rpc.unreadable(error, session);
   }
 
   /**

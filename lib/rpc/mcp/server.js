@@ -1,19 +1,13 @@
 // A server of the Model Context Protocol over the table of methods: one for each connection, or each request of a door
 // without connections. Which revision of the protocol it speaks, the SDK settles with its client.
 'use strict';
-const { version } = require('../../../package.json');
 const { methods } = require('../methods');
+const { kCapabilities, kInstructions, kListed, kServerInfo } = require('./about');
 const { toolsOf } = require('./tools');
 
 /** Whatever JSON can hold. @typedef {ReturnType<typeof JSON.parse>} Json */
 /** @typedef {import('@modelcontextprotocol/server').Server} Server */
 /** @typedef {import('./call-tool').Parts} Parts */
-
-const kInstructions =
-  'A memory that finds texts by what they mean (memory_remember, memory_recall, memory_forget), vectors of texts ' +
-  '(embed, rerank), indexes of vectors, objects by key, and numeric workloads on GPUs and processors ' +
-  '(listWorkloads, executeWorkload). Remember documents with metadata, so that a filter can tell them apart.';
-const kListMs = 3_600_000; // for which a client may keep the list of tools: it is the same for as long as we run
 
 /**
  * @param {Parts} parts
@@ -23,11 +17,11 @@ const kListMs = 3_600_000; // for which a client may keep the list of tools: it 
 function makeServer(parts, onListed = () => {}) {
   const { Server, ProtocolError, ProtocolErrorCode } = require('@modelcontextprotocol/server');
   const server = new Server(
-    { name: 'switchyard', title: 'Switchyard', version },
+    { ...kServerInfo },
     {
-      capabilities: { tools: {} },
+      capabilities: { ...kCapabilities },
       instructions: kInstructions,
-      cacheHints: { 'tools/list': { ttlMs: kListMs, cacheScope: 'private' } },
+      cacheHints: { 'tools/list': { ...kListed } },
     },
   );
   server.setRequestHandler('tools/list', async () => {

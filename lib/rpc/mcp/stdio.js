@@ -1,6 +1,8 @@
 // The Model Context Protocol over standard input and output: nothing else may be written there.
 'use strict';
 const { Writable } = require('node:stream');
+const { setTimeout } = require('node:timers');
+const { goOn, open } = require('./opening');
 const { makeServer } = require('./server');
 
 /**
@@ -17,6 +19,20 @@ function ownOutput() {
   });
 }
 
+const kBehindMs = 20; // after the tools were listed: the answer goes first
+
+/** @returns {typeof import('@modelcontextprotocol/server/stdio')} which takes longer to load than all else */
+const sdk = () => require('@modelcontextprotocol/server/stdio');
+
+/**
+ * What follows needs the SDK.
+ * @param {() => void} onListed
+ */
+function listed(onListed) {
+  setTimeout(sdk, kBehindMs).unref();
+  onListed();
+}
+
 /**
  * Serves one client until its input ends.
  * @param {import('./call-tool').Parts} parts
@@ -25,15 +41,20 @@ function ownOutput() {
  */
 async function serveStdio(parts, onListed) {
   const output = ownOutput();
-  const { serveStdio: serve, StdioServerTransport } = require('@modelcontextprotocol/server/stdio');
   const { stdin } = process;
+  /** @type {Promise<undefined>} */
   const gone = new Promise((resolve) => {
-    stdin.once('end', resolve).once('close', resolve);
-    output.once('error', resolve);
-    process.stdout.once('error', resolve); // the client reads no more
+    const end = () => resolve(undefined);
+    stdin.once('end', end).once('close', end);
+    output.once('error', end);
+    process.stdout.once('error', end); // the client reads no more
   });
+  const rest = await Promise.race([open(stdin, output, parts.caller, () => listed(onListed)), gone]);
+  if (!rest) return;
+  const { serveStdio: serve, StdioServerTransport } = sdk();
+  const { heard, said } = goOn(rest, stdin, output);
   const handle = serve(() => makeServer(parts, onListed), {
-    transport: new StdioServerTransport(stdin, output),
+    transport: new StdioServerTransport(heard, said),
     onerror: ({ message }) => parts.logger.debug({ message }, 'a message of the protocol was refused'),
   });
   await gone;

@@ -60,6 +60,7 @@ const kEmbeddings = [
         prompt: string('goes before each text'),
         promptName: string("the same, by its name among the model's prompts"),
         dtype: oneOf('of the embeddings', ['float32', 'float16', 'bfloat16'], { default: 'float32' }),
+        returnAttention: integer('a layer of the model, whose weights of attention come, too', 0),
         job,
       },
       ['texts'],
@@ -70,6 +71,13 @@ const kEmbeddings = [
         tokens: list('of each text', { type: 'integer' }),
         truncated: list('of each text, whether it was cut', { type: 'boolean' }),
         model: anyObject('name, digest, dimensions, maxLength'),
+        attention: list(
+          'of each text, with returnAttention',
+          object({ labels: list('its tokens', { type: 'string' }), weights: tensorField('[heads, t, t].') }, [
+            'labels',
+            'weights',
+          ]),
+        ),
         timings,
       },
       ['embeddings', 'tokens', 'truncated', 'model', 'timings'],

@@ -14,7 +14,13 @@ const kEvents = [
   'memory-pressure',
   'tensor-published',
   'queue-full',
+  'alert',
+  'budget',
+  'degradation',
   'metrics',
+  'contexts',
+  'health',
+  'kept',
 ];
 
 /** @type {readonly import('../methods').Method[]} */
@@ -95,6 +101,25 @@ const kService = [
     handler: (parts, params, call) => require('../handlers/service').health(parts, params, call),
   },
   {
+    name: 'listKept',
+    title: 'List what is kept',
+    description:
+      'The models that clients may name, and the memories and indexes that are kept, with their sizes as far as they ' +
+      'are open.',
+    scope: 'read',
+    repeatable: true,
+    params: object({}),
+    result: object(
+      {
+        models: list('each', anyObject('name, isOpen; of one that is open kind, family, dimensions, precision, bytes')),
+        memories: list('each', anyObject('name, isOpen; of one that is open documents, passages, dimensions')),
+        indexes: list('each', anyObject('name, isOpen, dimensions, metric, dtype; of one that is open size, bytes')),
+      },
+      ['models', 'memories', 'indexes'],
+    ),
+    handler: (parts) => require('../handlers/kept').kept(parts),
+  },
+  {
     name: 'cleanup',
     title: 'Give memory back',
     description: 'Gives unused memory back, in every process of the cluster: what helps where memory was short.',
@@ -108,16 +133,19 @@ const kService = [
     name: 'subscribe',
     title: 'Subscribe to events',
     description:
-      'Sends events of the cluster, and its metrics every so often, as notifications `event` on this connection, ' +
-      'until it is canceled or the connection ends. What a client does not read in time is left out, and counted.',
+      'Sends events of the cluster as notifications `event` on this connection, and every so often what getMetrics, ' +
+      'health and listKept answer and what contexts there are, until it is canceled or the connection ends. What a ' +
+      'client does not read in time is left out, and counted.',
     scope: 'read',
     needsConnection: true,
     params: object({
-      events: list('which; metrics: the figures of getMetrics', oneOf('an event', kEvents), {
+      events: list('which; metrics, contexts, health, kept: now and every so often', oneOf('an event', kEvents), {
         minItems: 1,
         uniqueItems: true,
       }),
-      interval: integer('milliseconds between two notifications of metrics', 250, 3_600_000, { default: 5000 }),
+      interval: integer('milliseconds between two notifications of metrics and the like', 250, 3_600_000, {
+        default: 5000,
+      }),
       cancel: string('a subscription that is to end'),
     }),
     result: object({ subscription: string('its name, which each notification has'), active: boolean('it goes on') }, [

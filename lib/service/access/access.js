@@ -2,7 +2,7 @@
 'use strict';
 const { clientOf, HttpError } = require('../../exchange');
 const { invalid } = require('../../core');
-const { originRule, isLoopback } = require('./origins');
+const { hostRule, originRule, isLoopback, isOwnPage } = require('./origins');
 const { Tokens } = require('./tokens');
 
 /** @typedef {import('../../rpc/call').Caller} Caller */
@@ -10,10 +10,11 @@ const { Tokens } = require('./tokens');
 /**
  * The settings it looks at.
  * @typedef {{ host: string, authToken?: string, authTokensFile?: string, allowAnonymous: boolean, allowedOrigins?:
- *   string }} Config
+ *   string, trustProxy?: unknown }} Config
  */
 
-const kBearerProtocol = 'switchyard.bearer.';
+const kBearerProtocol = 'switchyard.bearer.',
+  kEncodedProtocol = 'switchyard.bearer64.'; // of a token with characters that no subprotocol may have: in base64url
 const kMostToken = 4096;
 
 /** @param {string} message */
@@ -22,12 +23,24 @@ function unauthorized(message) {
 }
 
 /**
+ * Whether a subprotocol is a token, which is never answered: headers of answers stand in logs.
+ * @param {string} protocol
+ */
+function isBearer(protocol) {
+  return protocol.startsWith(kBearerProtocol) || protocol.startsWith(kEncodedProtocol);
+}
+
+/**
  * What a browser can send with a WebSocket: a token as one of its subprotocols.
  * @param {string|undefined} protocols
  */
 function bearerOfProtocols(protocols = '') {
-  const found = protocols.split(',').find((each) => each.trim().startsWith(kBearerProtocol));
-  return found?.trim().slice(kBearerProtocol.length);
+  const found = protocols
+    .split(',')
+    .map((each) => each.trim())
+    .find(isBearer);
+  if (!found?.startsWith(kEncodedProtocol)) return found?.slice(kBearerProtocol.length);
+  return Buffer.from(found.slice(kEncodedProtocol.length), 'base64url').toString();
 }
 
 /**
@@ -44,6 +57,7 @@ function bearerOf({ authorization, 'sec-websocket-protocol': protocols }) {
 class Access {
   #tokens;
   #allowsOrigin;
+  #allowsHost;
   #isOpen;
   #gate;
 
@@ -51,10 +65,11 @@ class Access {
    * @param {Config} config
    * @param {import('../../core/log').Logger} logger
    * @param {import('../../exchange').Gate} gate
+   * @param {string} [before] the file of tokens as it was when it was right
    * @throws {import('../../core').GPUError} ERR_INVALID_ARGUMENT: what can't be right, or would let anybody in
    */
-  constructor(config, logger, gate) {
-    this.#tokens = new Tokens(config, logger);
+  constructor(config, logger, gate, before) {
+    this.#tokens = new Tokens(config, logger, before);
     this.#allowsOrigin = originRule(config);
     this.#gate = gate;
     const { host, allowAnonymous } = config;
@@ -66,20 +81,63 @@ class Access {
       );
     // Where there are tokens they are needed, whatever else is allowed: who sends none would have more than who does.
     this.#isOpen = !this.#tokens.areWanted;
+    this.#allowsHost = this.#isOpen ? hostRule(config) : () => true;
+  }
+
+  /**
+   * @param {string} origin
+   * @param {string} [host] the header of that name
+   * @returns {boolean} whether its pages may ask
+   */
+  allowsOrigin(origin, host) {
+    return this.#allowsOrigin(origin) || isOwnPage(origin, host, !this.#isOpen);
   }
 
   /**
    * Refuses pages that may not ask.
    * @param {string|undefined} origin
+   * @param {string} [host] the header of that name
    * @throws {HttpError} 403
    */
-  checkOrigin(origin) {
-    if (origin === undefined || this.#allowsOrigin(origin)) return;
+  checkOrigin(origin, host) {
+    if (origin === undefined || this.allowsOrigin(origin, host)) return;
     throw new HttpError(
       403,
       'ERR_FORBIDDEN',
       `pages of the origin ${origin.slice(0, 100)} may not use this server (ALLOWED_ORIGINS)`,
     );
+  }
+
+  /**
+   * Refuses names that are not this machine's, where only it can connect and nobody needs a token: a page whose own
+   * name was made to mean this machine could read everything.
+   * @param {string|undefined} host as the request has it
+   * @throws {HttpError} 403
+   */
+  checkHost(host) {
+    if (host === undefined || this.#allowsHost(host)) return;
+    throw new HttpError(
+      403,
+      'ERR_FORBIDDEN',
+      'this server has another name: ask for localhost, or set ALLOWED_ORIGINS, HTTP_TRUST_PROXY or tokens',
+    );
+  }
+
+  /**
+   * Who asks, where nobody has to be known.
+   * @param {Headers} headers
+   * @param {string} address of the client
+   * @returns {Caller|undefined} undefined: who may see no more than everybody
+   */
+  knownCaller(headers, address) {
+    try {
+      this.checkOrigin(headers.origin, headers.host);
+      this.checkHost(headers.host);
+      return this.callerOf(headers, address);
+    } catch (error) {
+      if (error instanceof HttpError) return undefined;
+      throw error;
+    }
   }
 
   /**
@@ -89,11 +147,10 @@ class Access {
    * @throws {HttpError} 401: there is no token, or it is not a valid one
    */
   callerOf(headers, address) {
+    // Clients of other services always send one: where there are none it says nothing.
+    if (this.#isOpen) return { client: clientOf(address), allows: (scope) => scope !== 'kernels' };
     const secret = bearerOf(headers);
-    if (secret === undefined) {
-      if (!this.#isOpen) throw unauthorized('a token is needed: Authorization: Bearer <token>');
-      return { client: clientOf(address), allows: (scope) => scope !== 'kernels' };
-    }
+    if (secret === undefined) throw unauthorized('a token is needed: Authorization: Bearer <token>');
     const token = secret.length <= kMostToken ? this.#tokens.find(secret) : undefined;
     if (!token) throw unauthorized('this token is not valid, or has expired');
     return this.#bearer(token.name, token.digest);
@@ -116,6 +173,7 @@ class Access {
     };
     return {
       client,
+      token: name,
       allows: (scope) => current()?.scopes.has(scope) ?? false,
       isValid: () => current() !== undefined,
       charge: async () => {
@@ -128,4 +186,4 @@ class Access {
   }
 }
 
-module.exports = { Access, kBearerProtocol };
+module.exports = { Access, isBearer };

@@ -1,7 +1,8 @@
 // Who may enter the service, and what is shown to them to prove who it is.
 'use strict';
-const { Access, kBearerProtocol } = require('./access');
+const { Access, isBearer } = require('./access');
 const { isLoopback } = require('./origins');
-const { readTls } = require('./tls');
+const { LastGood } = require('./last-good');
+const { followTls, readTls } = require('./tls');
 
-module.exports = { Access, kBearerProtocol, isLoopback, readTls };
+module.exports = { Access, isBearer, isLoopback, LastGood, readTls, followTls };

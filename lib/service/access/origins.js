@@ -48,4 +48,43 @@ function originRule({ allowedOrigins, host }) {
   return (origin) => set.has(origin);
 }
 
-module.exports = { originRule, isLoopback };
+/**
+ * The hostname of a Host header, without its port.
+ * @param {string} host
+ */
+function hostnameOf(host) {
+  return /^(\[[^\]]*\]|[^:]*)(?::\d+)?$/.exec(host)?.[1] ?? '';
+}
+
+/**
+ * What a server that only its own machine reaches may be called: as that machine is, as it was told to listen, and as
+ * pages that may ask are. Behind a proxy the name is the proxy's.
+ * @param {{ allowedOrigins?: string, host: string, trustProxy?: unknown }} config
+ * @returns {(host: string) => boolean}
+ */
+function hostRule({ allowedOrigins = '', host, trustProxy }) {
+  const allowed = allowedOrigins.split(',').map((each) => each.trim());
+  if (!isLoopback(host) || trustProxy || allowed.includes('*')) return () => true;
+  const names = new Set(allowed.flatMap((each) => parseOrigin(each)?.hostname ?? []));
+  return (given) => {
+    const name = hostnameOf(given).toLowerCase();
+    // Nobody can register a name without a dot.
+    return isLoopback(name) || names.has(name) || /^[\w-]+$/.test(name);
+  };
+}
+
+/**
+ * Whether a page is one of ours: it asks whom it came from. A name of somebody else's that he has pointed at this
+ * machine (DNS rebinding) would look the same, so that where no token is asked for the page must have come from an
+ * address, or from localhost.
+ * @param {string} origin
+ * @param {string|undefined} host that it asks, as the request's header has it
+ * @param {boolean} needsToken
+ */
+function isOwnPage(origin, host, needsToken) {
+  const url = parseOrigin(origin);
+  if (!url || host === undefined || url.host !== host.toLowerCase()) return false;
+  return needsToken || isLoopback(url.hostname) || net.isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0;
+}
+
+module.exports = { originRule, hostRule, isLoopback, isOwnPage };

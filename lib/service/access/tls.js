@@ -1,8 +1,9 @@
 // The certificate and its key, read and compared before anything listens.
 'use strict';
 const fs = require('node:fs');
+const { setInterval, clearInterval } = require('node:timers');
 const { createPrivateKey, X509Certificate } = require('node:crypto');
-const { epochMs, invalid, show } = require('../../core');
+const { describeError, epochMs, invalid, show } = require('../../core');
 
 /** @typedef {{ cert: string, key: string }} Tls */
 
@@ -60,4 +61,48 @@ function readTls({ tlsCert, tlsKey }, { evenExpired = false } = {}) {
   return { cert, key };
 }
 
-module.exports = { readTls };
+const kLookMs = 2000; // between two looks at the files
+
+/** @param {{ tlsCert?: string, tlsKey?: string }} config */
+function versionOf({ tlsCert, tlsKey }) {
+  return [tlsCert, tlsKey]
+    .map((file) => {
+      const stats = file === undefined ? undefined : fs.statSync(file, { throwIfNoEntry: false });
+      return stats ? `${stats.mtimeMs} ${stats.size} ${stats.ino}` : '';
+    })
+    .join(' / ');
+}
+
+/**
+ * Reads the two again where they have changed, and hands them on where they are right: a certificate is renewed without
+ * a restart.
+ * @param {{ tlsCert?: string, tlsKey?: string }} config
+ * @param {import('../../core/log').Logger} logger
+ * @param {(tls: Tls) => void} onChange
+ * @param {number} [every] ms
+ * @returns {() => void} ends it
+ */
+function followTls(config, logger, onChange, every = kLookMs) {
+  if (config.tlsCert === undefined) return () => {};
+  let version = versionOf(config);
+  let told = '';
+  const timer = setInterval(() => {
+    const now = versionOf(config);
+    if (now === version) return;
+    try {
+      onChange(/** @type {Tls} */ (readTls(config)));
+      version = now;
+      told = '';
+      logger.info({}, 'the certificate was read again');
+    } catch (error) {
+      // One of the two may have been written, and the other not yet: the next look tells.
+      if (told !== error.message)
+        logger.error(describeError(error), 'the certificate can not be read again: the one before stays');
+      told = error.message;
+    }
+  }, every);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+module.exports = { readTls, followTls };

@@ -9,6 +9,7 @@ const { checkedDigest, digestOf, kScopes, parseTokens } = require('./tokens-file
 /** @typedef {import('./tokens-file').Token} Token */
 
 const kLookMs = 1000; // between two looks at the file
+const kGoneMs = 10_000; // for which a file may be gone, as one that is being replaced may
 const kMostBytes = 4 * 2 ** 20;
 
 /** @param {fs.Stats} stats */
@@ -27,13 +28,20 @@ class Tokens {
   #logger;
   #looked = nowMs();
   #version = '';
+  /** @type {number|undefined} since when there has been no file */
+  #gone;
+  /** What was logged last: the same is not told each second. */
+  #told = '';
+  /** The file as it was when it was right. @type {string|undefined} undefined: there is none */
+  text;
 
   /**
    * @param {{ authToken?: string, authTokensFile?: string }} config
    * @param {import('../../core/log').Logger} logger
+   * @param {string} [before] the file as it was when it was right, for where it is not now
    * @throws {import('../../core').GPUError} ERR_INVALID_ARGUMENT: what is wrong with the token or the file
    */
-  constructor({ authToken, authTokensFile }, logger) {
+  constructor({ authToken, authTokensFile }, logger, before) {
     this.#logger = logger;
     this.#file = authTokensFile;
     if (authToken !== undefined) {
@@ -41,8 +49,20 @@ class Tokens {
       const digest = checkedDigest(authToken, 'AUTH_TOKEN');
       this.#own = [{ name: 'AUTH_TOKEN', digest, scopes, expires: Infinity, requests: Infinity, deviceMs: Infinity }];
     }
-    if (authTokensFile !== undefined) this.#read();
+    if (authTokensFile !== undefined) this.#begin(before);
     this.#order();
+  }
+
+  /** @param {string} [before] */
+  #begin(before) {
+    try {
+      this.#read();
+    } catch (error) {
+      if (before === undefined) throw error;
+      this.#ofFile = parseTokens(before, 'the tokens before');
+      this.text = before;
+      this.#version = '';
+    }
   }
 
   #order() {
@@ -59,7 +79,7 @@ class Tokens {
    * @returns {Token|undefined} undefined: it is none, or not any more
    */
   find(secret) {
-    this.#look();
+    this.look();
     const digest = digestOf(secret);
     /** @type {Token|undefined} */
     let found;
@@ -74,23 +94,51 @@ class Tokens {
    * @returns {Token|undefined} undefined: it has expired, or is there no more
    */
   current(digest) {
-    this.#look();
+    this.look();
     const found = this.#byDigest.get(digest.toString('hex'));
     return found && found.expires > epochMs() ? found : undefined;
   }
 
-  /** Reads the file again where it has changed; one that is wrong changes nothing. */
-  #look() {
+  /** Reads a file that has changed: one that is wrong changes nothing, one that is gone takes its tokens along. */
+  look() {
     if (this.#file === undefined || nowMs() - this.#looked < kLookMs) return;
     this.#looked = nowMs();
     try {
-      if (versionOf(fs.statSync(this.#file)) === this.#version) return;
+      const version = versionOf(fs.statSync(this.#file));
+      this.#gone = undefined;
+      if (version === this.#version) return;
       this.#read();
       this.#order();
+      this.#told = '';
       this.#logger.info({ tokens: this.#ofFile.length }, 'the tokens were read again');
     } catch (error) {
-      this.#logger.error(describeError(error), 'the tokens can not be read again: those before stay');
+      if (error.code === 'ENOENT') this.#miss();
+      else this.#tell(error, 'the tokens can not be read again: those before stay');
     }
+  }
+
+  /** There is no file: it is being replaced, or nobody is to enter with its tokens any more. */
+  #miss() {
+    const now = nowMs();
+    this.#gone ??= now;
+    if (now - this.#gone < kGoneMs || this.#ofFile.length === 0) return;
+    this.#ofFile = [];
+    this.text = undefined;
+    this.#version = '';
+    this.#order();
+    this.#tell(new Error(`AUTH_TOKENS_FILE is gone for ${kGoneMs} ms`), 'the tokens of the file hold no more');
+  }
+
+  /**
+   * @param {unknown} error
+   * @param {string} message
+   */
+  #tell(error, message) {
+    const described = describeError(error);
+    const told = JSON.stringify(described);
+    if (told === this.#told) return;
+    this.#told = told;
+    this.#logger.error(described, message);
   }
 
   #read() {
@@ -112,6 +160,7 @@ class Tokens {
     // Even one that is wrong is looked at once.
     this.#version = version;
     this.#ofFile = parseTokens(text, what);
+    this.text = text;
   }
 }
 

@@ -1,5 +1,6 @@
 // One WebSocket: messages in, each answered when it is done; notifications out; bounds on what it may hold.
 'use strict';
+const { setTimeout } = require('node:timers');
 const { Section, decodeFrame, inParts, parseJson } = require('../../exchange');
 const { describeError } = require('../../core');
 const { encoding, Session } = require('../../rpc');
@@ -13,7 +14,7 @@ const { Outbox } = require('./outbox');
  * What answers the messages of a subprotocol.
  * @typedef {object} Receiver
  * @property {(message: unknown, session: Session, section: Section) => Promise<Reply>} receive never rejects
- * @property {(error: unknown) => Reply} unreadable the answer to bytes that are no message
+ * @property {(error: unknown, session: Session) => Promise<Reply>} unreadable the answer to bytes that are no message
  */
 /**
  * @typedef {object} Rules
@@ -28,10 +29,12 @@ const kMaskedHead = 6; // bytes of the head of a ping or a pong
 const kPolicy = 1008,
   kTooMuch = 1009,
   kInternal = 1011;
+const kReasonMs = 1000; // in which a client reads why it is closed
 const kNotifyBytes = 2 ** 20; // that wait, beyond which notifications are left out
 
 class Connection {
   #socket;
+  #stream;
   #rules;
   #receiver;
   #outbox;
@@ -51,6 +54,7 @@ class Connection {
    */
   constructor(socket, stream, caller, receiver, rules) {
     this.#socket = socket;
+    this.#stream = stream;
     this.#rules = rules;
     this.#receiver = receiver;
     this.#outbox = new Outbox(socket, (error) => this.#fail(error));
@@ -114,7 +118,7 @@ class Connection {
         message = parseJson(data, 'the message');
       }
     } catch (error) {
-      return this.#receiver.unreadable(error);
+      return this.#receiver.unreadable(error, this.#session);
     }
     return this.#receiver.receive(message, this.#session, section);
   }
@@ -123,16 +127,16 @@ class Connection {
    * @param {Reply} reply
    * @param {boolean} binary
    */
-  #send({ message, encoding: as, end }, binary) {
+  #send({ message, encodings, end }, binary) {
     if (message === undefined || this.#isClosed) {
       end();
       return;
     }
-    const { framePieces, textPieces, weightOf } = encoding();
+    const { answerPieces, framePieces, weightOf } = encoding();
     try {
       // What no frame has room for is text.
       const frame = binary ? framePieces(message) : undefined;
-      this.#push(frame ?? joined(textPieces(message, as)), frame !== undefined, weightOf(message), end);
+      this.#push(frame ?? joined(answerPieces(message, encodings)), frame !== undefined, weightOf(message), end);
     } catch (error) {
       end();
       throw error;
@@ -148,7 +152,7 @@ class Connection {
   #push(pieces, binary, bytes, done) {
     if (this.#outbox.waiting > 0 && this.#outbox.waiting + bytes > this.#rules.buffer) {
       done();
-      this.#refuse(kPolicy, new Error(`more than ${this.#rules.buffer} bytes wait to be read (RPC_BUFFER)`));
+      this.#refuse(kPolicy, new Error(`more than ${this.#rules.buffer} bytes wait to be read (RPC_BUFFER)`), true);
       return;
     }
     const parts = binary ? inParts(/** @type {Uint8Array[]} */ (pieces)) : /** @type {Iterable<string>} */ (pieces);
@@ -180,7 +184,8 @@ class Connection {
     if (this.#session.caller.isValid?.() === false) {
       this.#refuse(kPolicy, new Error('the token is not valid any more'));
     } else if (this.#outbox.stuckMs() > answerTime) {
-      this.#refuse(kPolicy, new Error(`too little of an answer was read for ${answerTime} ms (HTTP_ANSWER_TIMEOUT)`));
+      const why = `too little of an answer was read for ${answerTime} ms (HTTP_ANSWER_TIMEOUT)`;
+      this.#refuse(kPolicy, new Error(why), true);
     } else if (this.#held.isLate(now, messageTime)) {
       this.#refuse(kPolicy, new Error(`a message was not complete within ${messageTime} ms (HTTP_REQUEST_TIMEOUT)`));
     } else if (pings) {
@@ -202,15 +207,26 @@ class Connection {
   /**
    * @param {number} code
    * @param {unknown} error why
+   * @param {boolean} [isDeaf] whether its client does not read
    */
-  #refuse(code, error) {
+  #refuse(code, error, isDeaf = false) {
     if (this.#isClosed) return;
     this.#rules.logger.debug({ ...describeError(error), code }, 'a WebSocket is closed');
     const { message } = /** @type {Error} */ (error);
     this.#socket.close(code, message.slice(0, 120));
-    // Who does not read would not read that either.
-    this.#socket.terminate();
     this.#end();
+    // Who does not read would not read that either.
+    if (isDeaf) this.#socket.terminate();
+    else this.#linger();
+  }
+
+  /** Throws away what still comes, so that the reason is read: bytes that nobody takes would end it first. */
+  #linger() {
+    const stream = this.#stream;
+    stream.removeAllListeners('data');
+    stream.on('data', () => {}).resume();
+    stream.end();
+    setTimeout(() => this.#socket.terminate(), kReasonMs).unref();
   }
 
   /**

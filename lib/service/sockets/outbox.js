@@ -13,7 +13,10 @@ const { nowMs } = require('../../core');
  */
 
 const kLeastBytes = 2 ** 20; // to be taken within a time, unless less is left, as of answers over HTTP
-const kHighWater = 256 * 1024; // bytes with the socket, beyond which no more pieces are made
+// Bytes with the socket, beyond which no more pieces are made. Those of tensors are views of memory that is held
+// anyway: what a usual answer has goes at once, without a turn of the event loop for each piece.
+const kHighWater = 256 * 1024,
+  kHighWaterOfViews = 2 ** 20;
 
 class Outbox {
   /** @type {Outgoing[]} */
@@ -96,7 +99,8 @@ class Outbox {
     if (this.#isClosed) throw new Error('the connection has ended');
     if (this.#inFlight === 0) this.#move();
     ++this.#inFlight;
-    const isFull = this.#socket.bufferedAmount + piece.length > kHighWater;
+    const most = binary ? kHighWaterOfViews : kHighWater;
+    const isFull = this.#socket.bufferedAmount + piece.length > most;
     /** @type {() => void} */
     let go = () => {};
     const gone = isFull ? new Promise((resolve) => (go = () => resolve(undefined))) : undefined;

@@ -5,7 +5,7 @@ const { setInterval, clearInterval, setTimeout } = require('node:timers');
 const { WebSocketServer } = require('ws');
 const { HttpError } = require('../../exchange');
 const { describeError, nowMs } = require('../../core');
-const { kBearerProtocol } = require('../access');
+const { isBearer } = require('../access');
 const { Connection } = require('./connection');
 const { leaveCount } = require('../limits');
 const { isForSocket, withoutUpgrade } = require('./upgrade');
@@ -19,7 +19,8 @@ const { isForSocket, withoutUpgrade } = require('./upgrade');
 
 const kHead = Symbol('what has come behind the head of the request'),
   kServer = Symbol('the server that it came to');
-const kCheckMs = 500;
+const kCheckMs = 500,
+  kLeaveMs = 20;
 const kMaxFragments = 4096,
   kMaxChunks = 64 * 1024; // of a message
 const kPath = '/ws';
@@ -77,9 +78,7 @@ class Sockets {
    */
   #protocolOf(offered) {
     for (const each of offered) if (each !== '' && Object.hasOwn(this.#receivers, each)) return each;
-    // A browser closes what answers with none of what it offered.
-    const bearer = [...offered].find((each) => each.startsWith(kBearerProtocol));
-    return bearer ?? false;
+    return false;
   }
 
   /**
@@ -137,6 +136,14 @@ class Sockets {
    * @throws {HttpError} 400, 426, 429, 503
    */
   check(request, caller) {
+    const offered = request.headers['sec-websocket-protocol']?.split(',').map((each) => each.trim()) ?? [];
+    // A browser closes what answers with none of what it offered, and what is secret is not answered.
+    if (offered.length > 0 && offered.every(isBearer))
+      throw new HttpError(
+        400,
+        'ERR_INVALID_ARGUMENT',
+        "the token is the only subprotocol: offer 'switchyard' or 'mcp' before it",
+      );
     if (request[kHead] === undefined)
       throw new HttpError(426, 'ERR_INVALID_ARGUMENT', 'this path is for WebSockets: open it as ws://', {
         headers: { upgrade: 'websocket', connection: 'Upgrade' },
@@ -217,16 +224,21 @@ class Sockets {
   }
 
   /**
-   * Closes all, once what is under way has ended, or the time is up.
+   * Closes all: who has nothing under way at once, so that it goes elsewhere, the others when that has ended, or the
+   * time is up.
    * @param {number} timeout ms
    */
   async close(timeout) {
     const until = nowMs() + timeout;
-    while (this.isBusy && nowMs() < until)
+    for (;;) {
+      const isOver = nowMs() >= until;
+      for (const connection of this.#connections)
+        if (isOver || !connection.isBusy) connection.leave('the server stops');
+      if (isOver || !this.isBusy) break;
       await new Promise((resolve) => {
-        setTimeout(resolve, 20);
+        setTimeout(resolve, kLeaveMs);
       });
-    for (const connection of this.#connections) connection.leave('the server stops');
+    }
     setTimeout(() => {
       for (const connection of this.#connections) connection.terminate();
     }, 500).unref();

@@ -34,7 +34,7 @@ function cli(args, { input, cache = path.join(folder, `cache-${++count}`), env =
     const child = execFile(
       process.execPath,
       [cliProgram, ...args],
-      { env: { ...process.env, CACHE_DIR: cache, ...env }, maxBuffer: 2 ** 26 },
+      { env: { ...process.env, ANSWERS_DIR: cache, ...env }, maxBuffer: 2 ** 26 },
       (error, stdout, stderr) => resolve({ status: error?.code ?? 0, stdout, stderr }),
     );
     child.stdin.end(input);
@@ -99,8 +99,8 @@ test('what is an hour old is asked for again, and what is damaged', async () => 
   const { encodeFrame } = require('../../../lib/client');
   const request = { server, method: 'embed', params: { texts: ['a'] } };
   const key = answers.keyOf(request);
-  const before = process.env.CACHE_DIR;
-  process.env.CACHE_DIR = path.join(folder, 'old');
+  const before = process.env.ANSWERS_DIR;
+  process.env.ANSWERS_DIR = path.join(folder, 'old');
   const put = (age, bytes = Buffer.from(encodeFrame({ result: { fine: true } }))) =>
     cacache.put(answers.folder(), key, bytes, { time: Date.now() - age, metadata: request });
   try {
@@ -110,13 +110,13 @@ test('what is an hour old is asked for again, and what is damaged', async () => 
     expect(await answers.find(answers.keyOf({ ...request, params: { texts: ['b'] } }))).toBeUndefined();
     await put(answers.kKeptMs);
     expect(await answers.find(key)).toBeUndefined();
-    const { stdout } = await cli(['cache', 'list', '--json'], { cache: process.env.CACHE_DIR });
+    const { stdout } = await cli(['cache', 'list', '--json'], { cache: process.env.ANSWERS_DIR });
     expect(JSON.parse(stdout)).toMatchObject([{ key, isOver: true }]);
     await put(0, Buffer.from('no frame'));
     expect(await answers.find(key)).toBeUndefined();
   } finally {
-    if (before === undefined) delete process.env.CACHE_DIR;
-    else process.env.CACHE_DIR = before;
+    if (before === undefined) delete process.env.ANSWERS_DIR;
+    else process.env.ANSWERS_DIR = before;
   }
 });
 

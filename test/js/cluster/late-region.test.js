@@ -4,6 +4,7 @@ const { native } = require('../../../lib/addon');
 const { describe: describeCall } = require('../../../lib/call');
 const { protocol, Channel } = require('../../../lib/cluster/wire');
 const { Asks, kNoDigest } = require('../../../lib/cluster/worker/asks');
+const { DeviceUse } = require('../../../lib/operations');
 
 const { result: at, output: place, kResult, kRegion, kTypeAt } = protocol;
 const kElements = 64;
@@ -28,10 +29,11 @@ function makeUnknownRegion(value) {
 
 function makeAsks() {
   const events = { completed: (type, result) => result, failed: (workload, error) => error, ranIn() {} };
-  const context = { id: 'worker-1/cpu-0', contextType: 'cpu', deviceName: 'a CPU', workerId: 1 };
+  const context = { id: 'worker-1/cpu-0', contextType: 'cpu', deviceName: 'a CPU', device: 'cpu:0', workerId: 1 };
   const config = { timeout: Infinity, retries: 0 };
   const own = { begun() {}, left() {}, ended() {} };
-  const asks = new Asks({ workerId: 1, config, registry: { find: () => context }, events, own });
+  const use = new DeviceUse({}, String);
+  const asks = new Asks({ workerId: 1, config, registry: { find: () => context }, events, own, use });
   const [mine, theirs] = native.makePair();
   const handle = new native.ChannelHandle(mine, () => {});
   open.push(handle, new native.ChannelHandle(theirs, () => {}));

@@ -9,6 +9,7 @@ const { allowedDevices, missingDevices } = require('../../../lib/config/devices'
 const { kOptionsVariable, optionsText, handedOptions } = require('../../../lib/config/handed-options');
 const { createLogger, withoutPaths, describeError } = require('../../../lib/core/log');
 const { root, inRoot } = require('../../support/paths');
+const { kOperationDefaults } = require('../../support/operation-defaults');
 
 let folder;
 beforeEach(() => {
@@ -65,6 +66,7 @@ test('the defaults are those of the interface', () => {
     gpu: true,
     cuda: true,
     vulkan: true,
+    ...kOperationDefaults,
   });
   expect(serve()).toMatchObject({
     port: 3000,
@@ -72,6 +74,9 @@ test('the defaults are those of the interface', () => {
     logLevel: 'info',
     bodyLimit: 64 * 2 ** 20,
     workers: Math.min(os.availableParallelism(), 8),
+    overloadAge: 5000,
+    cacheDir: expect.stringMatching(/switchyard\/results$/),
+    costsDir: expect.stringMatching(/switchyard\/costs$/),
   });
   expect(Object.isFrozen(read())).toBe(true);
 });

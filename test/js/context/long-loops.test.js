@@ -31,21 +31,24 @@ describe.each(devices)('long rows on %s', (device) => {
   afterAll(() => Promise.all([ctx.close(), cpu.close()]));
   const run = async (type, inputs, params) => (await ctx.run({ type, inputs, params })).outputs;
 
-  test.each(['dot', 'cosine', 'l2'])('similarity-search, %s, of 262,147 dimensions', async (metric) => {
-    const d = 262147; // not in fours
-    const query = filled(d, 1),
-      base = filled(2 * d, 1);
-    base.fill(0, d + 262140); // the second row has none of the last elements
-    const { scores, indices } = await run(
-      'similarity-search',
-      { queries: row(query), base: { data: base, shape: [2, d] } },
-      { k: 2, metric },
-    );
-    expect([...indices.data]).toEqual([0, 1]);
-    const right = { dot: [d, 262140], cosine: [1, Math.sqrt(262140 / d)], l2: [0, 7] }[metric];
-    for (const [i, score] of scores.data.entries()) expect(Math.abs(score - right[i])).toBeLessThan(1e-6 * d);
-    if (metric !== 'dot') for (const [i, score] of scores.data.entries()) expect(score).toBeCloseTo(right[i], 5);
-  });
+  test.each(rounds(['cosine'], ['dot', 'cosine', 'l2']))(
+    'similarity-search, %s, of 262,147 dimensions',
+    async (metric) => {
+      const d = 262147; // not in fours
+      const query = filled(d, 1),
+        base = filled(2 * d, 1);
+      base.fill(0, d + 262140); // the second row has none of the last elements
+      const { scores, indices } = await run(
+        'similarity-search',
+        { queries: row(query), base: { data: base, shape: [2, d] } },
+        { k: 2, metric },
+      );
+      expect([...indices.data]).toEqual([0, 1]);
+      const right = { dot: [d, 262140], cosine: [1, Math.sqrt(262140 / d)], l2: [0, 7] }[metric];
+      for (const [i, score] of scores.data.entries()) expect(Math.abs(score - right[i])).toBeLessThan(1e-6 * d);
+      if (metric !== 'dot') for (const [i, score] of scores.data.entries()) expect(score).toBeCloseTo(right[i], 5);
+    },
+  );
 
   test('similarity-search of many queries with long rows', async () => {
     const d = 70001,

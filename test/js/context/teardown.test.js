@@ -10,18 +10,18 @@ const fine = { code: 0, signal: null, stderr: '' };
 
 describe.each(devices)('on %s', (device) => {
   test('process.exit() at any moment', async () => {
-    for (const wait of rounds([0, 3, 14, 61], [0, 1, 3, 9, 14, 27, 40, 61]))
+    for (const wait of rounds([0, 14], [0, 1, 3, 9, 14, 27, 40, 61]))
       expect(await runChild('work.js', [device, 'exit', wait])).toMatchObject({ code: 7, signal: null, stderr: '' });
   });
 
   test('process.reallyExit() while pipelines compile', async () => {
-    for (const wait of rounds([0, 20, 80, 120], [0, 4, 8, 20, 40, 80, 120, 5, 60, 100, 130, 110]))
+    for (const wait of rounds([20, 100], [0, 4, 8, 20, 40, 80, 120, 5, 60, 100, 130, 110]))
       expect(await runChild('first-runs.js', [device, wait])).toMatchObject({ code: 7, signal: null, stderr: '' });
     expect(await runChild('work.js', [device, 'really-exit', 20])).toMatchObject({ code: 7, signal: null, stderr: '' });
   });
 
   test('process.exit() while contexts open and close', async () => {
-    for (const wait of [0, 5])
+    for (const wait of rounds([5], [0, 5]))
       expect(await runChild('work.js', [device, 'closing', wait])).toMatchObject({ code: 7, signal: null, stderr: '' });
   });
 
@@ -37,19 +37,19 @@ describe.each(devices)('on %s', (device) => {
 
   test('worker threads terminated with work in flight', async () => {
     // A race with the driver's unloading at exit once failed one time in five.
-    for (let i = 0; i < rounds(2, 6); ++i)
+    for (let i = 0; i < rounds(1, 6); ++i)
       expect(await runChild('terminate.js', [device, 4])).toMatchObject({ ...fine, stdout: 'sum 3\n' });
   });
 
   test.each(['context', 'manager'])('worker threads terminated while a job reads an output: %s', async (where) => {
-    expect(await runChild('terminate-outputs.js', [device, rounds(3, 10), where])).toMatchObject({
+    expect(await runChild('terminate-outputs.js', [device, rounds(2, 10), where])).toMatchObject({
       ...fine,
       stdout: 'alive\n',
     });
   });
 
   test('worker threads terminated while programs compile', async () => {
-    expect(await runChild('compiling.js', [device, 5])).toMatchObject({ ...fine, stdout: 'alive\n' });
+    expect(await runChild('compiling.js', [device, rounds(2, 5)])).toMatchObject({ ...fine, stdout: 'alive\n' });
   });
 
   test('contexts nobody closes are collected, and an idle one keeps nothing alive', async () => {

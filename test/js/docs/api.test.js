@@ -60,7 +60,7 @@ test('every workload and scene, with its inputs, parameters and outputs', () => 
 test('every setting, metric and code of an error', () => {
   const names = [
     ...facts.settings.map(({ name }) => name),
-    ...facts.metrics.map(({ name }) => facts.prefix + name),
+    ...facts.metrics.map(facts.nameOf),
     ...facts.figures.map(({ path: figure }) => figure),
     ...facts.codes.map(({ name }) => name),
   ];

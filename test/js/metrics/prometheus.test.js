@@ -3,7 +3,7 @@
 const { MetricsBlock, kMaxWorkloads } = require('../../../lib/metrics/metrics');
 const { kContentType } = require('../../../lib/metrics/prometheus');
 const status = require('../../../lib/metrics/status-page');
-const { page, metricsAt, contextOf } = require('../../support/metrics-fixtures');
+const { page, metricsAt, contextOf, kOperations, stages } = require('../../support/metrics-fixtures');
 
 // The text format 0.0.4, strictly: families in one piece, HELP and TYPE before their samples, no series twice.
 const kSample = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (-?(?:\d+(?:\.\d+)?(?:e[+-]\d+)?)|[+-]Inf|NaN)$/;
@@ -34,6 +34,9 @@ function checkHistogram({ name, samples }) {
   expect(samples[samples.length - 1].value).toBe(buckets[buckets.length - 1].value);
 }
 
+/** What names of samples end with, by their family's type. */
+const kEnds = { histogram: ['_bucket', '_sum', '_count'], summary: ['_sum', '_count'] };
+
 function parse(text) {
   expect(text.endsWith('\n')).toBe(true);
   const families = new Map(),
@@ -48,13 +51,12 @@ function parse(text) {
     } else if (keyword === 'TYPE') {
       if (family?.name !== name || family.type || family.samples.length)
         throw new Error(`TYPE of ${name} out of place`);
-      if (!['counter', 'gauge', 'histogram'].includes(rest)) throw new Error(`type ${rest}`);
+      if (!['counter', 'gauge', 'histogram', 'summary'].includes(rest)) throw new Error(`type ${rest}`);
       family.type = rest;
     } else {
       const match = kSample.exec(line);
       if (!match || !family?.type) throw new Error(`not a sample: ${line}`);
-      const allowed =
-        family.type === 'histogram' ? ['_bucket', '_sum', '_count'].map((end) => family.name + end) : [family.name];
+      const allowed = (kEnds[family.type] ?? ['']).map((end) => family.name + end);
       if (!allowed.includes(match[1])) throw new Error(`${match[1]} among those of ${family.name}`);
       const sample = {
         name: match[1],
@@ -70,6 +72,19 @@ function parse(text) {
   for (const each of families.values()) if (each.type === 'histogram') checkHistogram(each);
   return families;
 }
+
+/** Those that stand under names of their own. */
+const kKnown = {
+  llm_cost_usd_total: 'counter',
+  llm_cost_per_request_usd: 'gauge',
+  cache_savings_usd_total: 'counter',
+  model_routing_savings_usd_total: 'counter',
+  tiered_cache_hits_total: 'counter',
+  compilation_duration_seconds: 'summary',
+  worker_queue_depth: 'gauge',
+  gpu_utilization_percent: 'gauge',
+  batch_processing_requests_total: 'counter',
+};
 
 describe('the text for Prometheus', () => {
   const kGib = 2 ** 30;
@@ -87,9 +102,9 @@ describe('the text for Prometheus', () => {
       return { workerId, page: of };
     });
     const contexts = [
-      contextOf('1-cuda-0', 'cuda:0', { state: 'busy', reserved: 100 }),
-      contextOf('2-cuda-0', 'cuda:0', { reserved: 50 }),
-      contextOf('2-cpu-0', 'cpu:0', { slot: 1, reserved: 7 }),
+      contextOf('1-cuda-0', 'cuda:0', { state: 'busy', reserved: 100, pending: 3 }),
+      contextOf('2-cuda-0', 'cuda:0', { reserved: 50, pending: 2 }),
+      contextOf('2-cpu-0', 'cpu:0', { slot: 1, reserved: 7, pending: 4 }),
     ];
     const state = {
       now: clock.ms,
@@ -99,12 +114,14 @@ describe('the text for Prometheus', () => {
       restarts: { crash: 2, 'a "quote"\\\n': 1 },
       contexts,
       members,
+      compiled: { count: 4, ms: 500 },
       published: { count: 2, bytes: 300 },
       shared: { count: 5, bytes: 700 },
       tiers: [
         { tier: 'device', of: '1-cpu-0', state: 'high', used: 70, limit: 100, fullInMs: 5000 },
         { tier: 'host', of: 'host', state: 'normal', used: 1, limit: null, fullInMs: null },
       ],
+      operations: kOperations,
     };
     return { metrics, clock, members, state };
   }
@@ -157,8 +174,23 @@ describe('the text for Prometheus', () => {
       program_cache_hits_total: 'counter',
       program_cache_misses_total: 'counter',
       program_compile_seconds_total: 'counter',
+      result_cache_hits_total: 'counter',
+      result_cache_misses_total: 'counter',
+      result_cache_bytes: 'gauge',
+      result_cache_entries: 'gauge',
+      result_cache_up: 'gauge',
+      device_seconds_total: 'counter',
+      cost_total: 'counter',
+      saved_cost_total: 'counter',
+      budget_spent: 'gauge',
+      budget_limit: 'gauge',
+      alert_firing: 'gauge',
+      degradation_stage: 'gauge',
+      overload_refused_total: 'counter',
+      ...kKnown,
     });
-    expect([...families.keys()].every((name) => name.startsWith('switchyard_'))).toBe(true);
+    const isOurs = (name) => name.startsWith('switchyard_') !== Object.hasOwn(kKnown, name);
+    expect([...families.keys()].every(isOurs)).toBe(true);
     expect(kContentType).toMatch(/^text\/plain; version=0\.0\.4/);
   });
 
@@ -273,6 +305,76 @@ describe('the text for Prometheus', () => {
     expect(require('prom-client').register.getMetricsAsArray()).toEqual([]);
   });
 
+  test('operations: kept results by tier, costs, savings, budgets, alerts, overload', async () => {
+    const { metrics, state } = clusterOfTwo();
+    const families = parse(await metrics.prometheus(state));
+    const of = (name) => valuesOf(families, name);
+    expect(of('result_cache_hits_total')).toEqual([
+      [{ tier: 'memory' }, 5],
+      [{ tier: 'redis' }, 2],
+      [{ tier: 'disk' }, 0],
+    ]);
+    expect(of('result_cache_bytes')).toEqual([
+      [{ tier: 'memory' }, 300],
+      [{ tier: 'disk' }, 0],
+    ]);
+    expect(of('result_cache_up')).toEqual([
+      [{ tier: 'memory' }, 1],
+      [{ tier: 'redis' }, 0],
+    ]);
+    expect(of('device_seconds_total')).toEqual([[{}, 1.5]]);
+    expect(of('cost_total')).toEqual([[{ currency: 'EUR' }, 0.75]]);
+    expect(of('saved_cost_total')).toEqual([
+      [{ by: 'cache', currency: 'EUR' }, 1],
+      [{ by: 'batching', currency: 'EUR' }, 2],
+      [{ by: 'routing', currency: 'EUR' }, 3],
+    ]);
+    expect(of('budget_spent')).toEqual([[{ budget: 'all', period: 'day' }, 0.75]]);
+    expect(of('budget_limit')).toEqual([[{ budget: 'all', period: 'day' }, 10]]);
+    expect(of('alert_firing')).toEqual([
+      [{ alert: 'slow' }, 1],
+      [{ alert: 'hot' }, 0],
+    ]);
+    expect(of('degradation_stage')).toEqual([[{}, 2]]);
+    expect(of('overload_refused_total')).toEqual([[{}, 4]]);
+  });
+
+  test('those under names of their own have the numbers of ours', async () => {
+    const { metrics, state } = clusterOfTwo();
+    const batches = metrics.own.view.slice();
+    metrics.own.completed(0, stages(1), 3); // three in one launch
+    metrics.own.completed(0, stages(1), 1);
+    expect(batches).not.toEqual(metrics.own.view);
+    const read = async (operations) => {
+      const families = parse(await metrics.prometheus({ ...state, operations }));
+      return (name, of = name) =>
+        (families.get(of)?.samples ?? [])
+          .filter((each) => each.name === name)
+          .map(({ labels, value }) => [labels, value]);
+    };
+    const of = await read(kOperations);
+    expect(of('worker_queue_depth')).toEqual([
+      [{ worker: '1' }, 3],
+      [{ worker: '2' }, 6],
+    ]);
+    expect(of('compilation_duration_seconds_sum', 'compilation_duration_seconds')).toEqual([[{}, 0.5]]);
+    expect(of('compilation_duration_seconds_count', 'compilation_duration_seconds')).toEqual([[{}, 4]]);
+    const [[, ratio]] = of('switchyard_gpu_utilization_ratio');
+    expect(of('gpu_utilization_percent')).toEqual([[{ device: 'cuda:0' }, ratio * 100]]);
+    const sizes = of('switchyard_batch_size_sum', 'switchyard_batch_size')[0][1];
+    const [[, alone]] = of('switchyard_batch_size_bucket', 'switchyard_batch_size').filter(([{ le }]) => le === '1');
+    expect(of('batch_processing_requests_total')).toEqual([[{}, sizes - alone]]);
+    expect(sizes - alone).toBeGreaterThanOrEqual(3);
+    // What costs is there in dollars alone: these are euros.
+    expect(of('llm_cost_usd_total')).toEqual([]);
+    const { costs } = kOperations;
+    const dollars = await read({ ...kOperations, costs: { ...costs, currency: 'USD' } });
+    expect(dollars('llm_cost_usd_total')).toEqual([[{}, costs.now.cost]]);
+    expect(dollars('llm_cost_per_request_usd')).toEqual([[{}, costs.now.cost / costs.now.jobs]]);
+    expect(dollars('cache_savings_usd_total')).toEqual([[{}, costs.saved.cache]]);
+    expect(dollars('model_routing_savings_usd_total')).toEqual([[{}, costs.saved.routing]]);
+  });
+
   test('a cluster with nothing in it has a text, too', async () => {
     const { metrics, clock } = metricsAt();
     const state = {
@@ -283,10 +385,12 @@ describe('the text for Prometheus', () => {
       restarts: {},
       contexts: [],
       members: [],
+      compiled: { count: 0, ms: 0 },
       published: { count: 0, bytes: 0 },
       shared: { count: 0, bytes: 0 },
       tiers: [],
+      operations: kOperations,
     };
-    expect(parse(await metrics.prometheus(state)).size).toBe(39);
+    expect(parse(await metrics.prometheus(state)).size).toBe(61);
   });
 });

@@ -3,7 +3,7 @@
 const fc = require('fast-check');
 const { MetricsBlock, layout } = require('../../../lib/metrics/metrics');
 const status = require('../../../lib/metrics/status-page');
-const { page, stages, metricsAt, contextOf } = require('../../support/metrics-fixtures');
+const { kOperations, page, stages, metricsAt, contextOf } = require('../../support/metrics-fixtures');
 
 describe('the primary', () => {
   test('jobs per second over the last ten', () => {
@@ -52,7 +52,15 @@ describe('the primary', () => {
     ];
     const published = { count: 1, bytes: 3 * 2 ** 20 };
     const shared = { count: 4, bytes: 5 * 2 ** 20 };
-    const got = metrics.snapshot({ contexts, queueDepth: 7, published, shared });
+    const got = metrics.snapshot({
+      contexts,
+      queueDepth: 7,
+      running: 2,
+      oldestPendingAgeMs: 1500,
+      published,
+      shared,
+      operations: kOperations,
+    });
     expect(got).toEqual({
       totalContexts: 4,
       activeContexts: 2,
@@ -75,8 +83,16 @@ describe('the primary', () => {
         contextSwitchTime: { p50: expect.any(Number), p99: expect.any(Number) },
         jobsPerSecond: 100,
         queueDepth: 7,
+        running: 2,
+        queueAge: 1500,
         latency: { p50: expect.any(Number), p99: expect.any(Number) },
+        recent: {
+          latency: { p50: expect.any(Number), p99: expect.any(Number) },
+          queueTime: { p50: expect.any(Number), p99: expect.any(Number) },
+          contextSwitchTime: { p50: expect.any(Number), p99: expect.any(Number) },
+        },
       },
+      ...kOperations,
     });
     expect(got.performance.latency.p50).toBeCloseTo(1.75, 1);
     expect(got.performance.latency.p99).toBeGreaterThan(80);

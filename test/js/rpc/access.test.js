@@ -3,13 +3,10 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { createHash } = require('node:crypto');
-const { execFileSync } = require('node:child_process');
-const { temporaryFolder, startDoors, message, open, postRpc, request } = require('../../support/rpc-service');
+const { temporaryFolder, startDoors, message, open, postRpc, request, until } = require('../../support/rpc-service');
 const { createServer } = require('../../../lib/service/server');
 const { readServiceConfig } = require('../../../lib/config');
-const { parseTokens } = require('../../../lib/service/access/tokens-file');
-const { Quotas } = require('../../../lib/exchange/quotas');
-const { fakeManager, kSmall, wait } = require('../../support/http-service');
+const { emittingManager, fakeManager, kSmall, wait } = require('../../support/http-service');
 
 const folder = temporaryFolder();
 const secrets = {
@@ -37,7 +34,7 @@ describe('tokens', () => {
   const file = path.join(folder, 'tokens.yaml');
   beforeAll(async () => {
     fs.writeFileSync(file, kTokens);
-    Object.assign(doors, await startDoors({ authTokensFile: file }));
+    Object.assign(doors, await startDoors({ authTokensFile: file }, emittingManager()));
   });
   afterAll(() => doors.app.close());
 
@@ -61,6 +58,11 @@ describe('tokens', () => {
     }
     for (const at of ['live', 'ready', 'gpu', 'cluster'])
       expect((await request(doors.port, `/health/${at}`)).status).toBe(200);
+    // How the cluster is, everybody may know; of what it is made, who may read.
+    expect((await request(doors.port, '/health/cluster')).json).toEqual({ status: 'ok', draining: false });
+    for (const wrong of ['wrong-0123456789abcdef', 'expired'])
+      expect((await request(doors.port, '/health/cluster', { headers: bearer(wrong) })).json.workers).toBeUndefined();
+    expect((await request(doors.port, '/health/cluster', { headers: bearer('reader') })).json.workers).toHaveLength(1);
     for (const port of [doors.port, doors.rpcPort])
       await expect(open(port)).rejects.toMatchObject({ status: 401, text: expect.stringMatching(/a token is needed/) });
   });
@@ -131,6 +133,56 @@ describe('tokens', () => {
     socket.ws.close();
     const wrong = ['mcp', 'switchyard.bearer.wrong-0123456789'];
     await expect(open(doors.rpcPort, { protocols: wrong })).rejects.toMatchObject({ status: 401 });
+    // What is secret stands in no answer: so there has to be something else to answer with.
+    const alone = [`switchyard.bearer.${secrets.reader}`];
+    await expect(open(doors.rpcPort, { protocols: alone })).rejects.toMatchObject({
+      status: 400,
+      text: expect.stringMatching(/the token is the only subprotocol: offer 'switchyard' or 'mcp'/),
+    });
+    const encoded = Buffer.from(secrets.writer).toString('base64url');
+    const other = await open(doors.rpcPort, { protocols: ['switchyard', `switchyard.bearer64.${encoded}`] });
+    expect(other.ws.protocol).toBe('switchyard');
+    expect((await other.ask('cleanup')).error.data.code).toBe('ERR_FORBIDDEN');
+    other.ws.close();
+  });
+
+  test('events of jobs are heard by who has asked for them, and by who may see everything', async () => {
+    const [reader, writer, admin] = await Promise.all(
+      ['reader', 'writer', 'admin'].map((name) => open(doors.rpcPort, { headers: bearer(name) })),
+    );
+    for (const socket of [reader, writer, admin])
+      expect((await socket.ask('subscribe', { events: ['workload-completed', 'queue-full'] })).result.active).toBe(
+        true,
+      );
+    reader.send(message('executeWorkload', { type: 'hold', id: 'mine' }, 5));
+    await until(() => doors.manager.holding.length === 1, 'it runs');
+    doors.manager.emit('workload-completed', { workloadId: 'mine' });
+    doors.manager.emit('workload-completed', { workloadId: 'nobodys' });
+    doors.manager.emit('queue-full', { retryAfter: 1 });
+    doors.manager.holding.pop()();
+    const sockets = [reader, writer, admin];
+    await until(() => sockets.every(({ notifications }) => notifications.length > 0), 'each hears something');
+    const heard = ({ notifications }) =>
+      notifications.flatMap(({ params }) => params.events.map(({ event, data }) => data.workloadId ?? event));
+    expect(sockets.map(heard)).toEqual([['mine', 'queue-full'], ['queue-full'], ['mine', 'nobodys', 'queue-full']]);
+    for (const { ws } of sockets) ws.close();
+  });
+
+  test('what can not be read counts, too, and device time whichever way a job ends', async () => {
+    const own = { authorization: 'Bearer counted-0123456789abcdef' };
+    const text = `tokens: [{ name: counted, token: counted-0123456789abcdef, scopes: [read], requestsPerMinute: 3,
+      deviceSecondsPerMinute: 60 }]`;
+    const at = path.join(folder, 'counted.yaml');
+    fs.writeFileSync(at, text);
+    const some = await startDoors({ authTokensFile: at });
+    try {
+      const answers = [];
+      for (const wrong of ['{', '[]', '{"id":1}']) answers.push((await postRpc(some.port, wrong, own)).json.error.code);
+      expect(answers).toEqual([-32700, -32600, -32600]);
+      expect((await postRpc(some.port, '{', own)).json.error.data.code).toBe('ERR_QUEUE_FULL');
+    } finally {
+      await some.app.close();
+    }
   });
 
   test('a quota: what is beyond it is told when to come again, over every door', async () => {
@@ -159,57 +211,6 @@ describe('tokens', () => {
     ]);
     expect(JSON.stringify(doors.lines)).not.toMatch(/short/);
   });
-});
-
-describe('the file of tokens', () => {
-  const kGood = { name: 'a', token: secrets.reader, scopes: ['read'] };
-  test.each([
-    ['no list', {}, /must have a list of 1 to 10000 tokens/],
-    ['an empty one', { tokens: [] }, /must have a list/],
-    ['no name', { tokens: [{ ...kGood, name: undefined }] }, /tokens\[0\]\.name is/],
-    ['a short token', { tokens: [{ ...kGood, token: 'short' }] }, /16 visible characters/],
-    ['a token with a space', { tokens: [{ ...kGood, token: 'with a space in its middle' }] }, /without spaces/],
-    ['both', { tokens: [{ ...kGood, sha256: sha256('x') }] }, /token or sha256, and not both/],
-    ['neither', { tokens: [{ ...kGood, token: undefined }] }, /token or sha256/],
-    ['a digest that is none', { tokens: [{ name: 'a', sha256: 'abc', scopes: ['read'] }] }, /64 hexadecimal digits/],
-    ['no scopes', { tokens: [{ ...kGood, scopes: [] }] }, /scopes must be some of read, write, admin, kernels/],
-    ['an unknown scope', { tokens: [{ ...kGood, scopes: ['wirte'] }] }, /did you mean 'write'/],
-    ['no date', { tokens: [{ ...kGood, expires: 'soon' }] }, /expires is 'soon'/],
-    ['a quota of 0', { tokens: [{ ...kGood, requestsPerMinute: 0 }] }, /above 0/],
-    ['a field that is misspelt', { tokens: [{ ...kGood, scope: 1 }] }, /has a field 'scope'/],
-    ['a name twice', { tokens: [kGood, { ...kGood, token: secrets.writer }] }, /two tokens of the name/],
-    ['a token twice', { tokens: [kGood, { ...kGood, name: 'b' }] }, /another's, too/],
-  ])('%s is refused, without the token', (_, given, why) => {
-    const text = JSON.stringify(given);
-    expect(() => parseTokens(text, 'the file')).toThrow(
-      expect.objectContaining({ message: expect.stringMatching(why) }),
-    );
-    try {
-      parseTokens(text, 'the file');
-    } catch (error) {
-      for (const secret of Object.values(secrets)) expect(error.message).not.toContain(secret);
-    }
-  });
-
-  test('what is no YAML is refused', () =>
-    expect(() => parseTokens('{ tokens: [', 'the file')).toThrow(/neither YAML nor JSON/));
-});
-
-test('a quota fills by the second, and device time may run into debt', () => {
-  let now = 0;
-  const quotas = new Quotas(() => now);
-  const limits = { requests: 60, deviceMs: 6000 };
-  for (let i = 0; i < 60; ++i) expect(quotas.take('a', limits)).toBeUndefined();
-  expect(quotas.take('a', limits)).toBe(1000);
-  expect(quotas.take('b', limits)).toBeUndefined();
-  now = 1000;
-  expect(quotas.take('a', limits)).toBeUndefined();
-  expect(quotas.take('a', limits)).toBe(1000);
-  quotas.used('b', limits, 9000);
-  expect(quotas.take('b', limits)).toBe(30_000);
-  now = 31_001;
-  expect(quotas.take('b', limits)).toBeUndefined();
-  for (let i = 0; i < 1000; ++i) expect(quotas.take('c', { requests: null, deviceMs: null })).toBeUndefined();
 });
 
 describe('origins', () => {
@@ -247,6 +248,47 @@ describe('origins', () => {
     [{ allowedOrigins: '*' }, 'http://evil.example', 200],
   ])('%j: %s is %i', async (settings, origin, status) => expect(await allow(settings, origin)).toBe(status));
 
+  test('health is answered to whoever asks; a page that may not ask can not read it', async () => {
+    const doors = await startDoors({});
+    const ask = (origin) => request(doors.port, '/health/live', { headers: origin ? { origin } : {} });
+    expect(await ask('http://evil.example')).toMatchObject({ status: 200, headers: { vary: 'origin' } });
+    expect((await ask('http://evil.example')).headers['access-control-allow-origin']).toBeUndefined();
+    expect((await ask('http://localhost:5')).headers['access-control-allow-origin']).toBe('http://localhost:5');
+    expect((await ask()).headers.vary).toBe('origin');
+    const cluster = await request(doors.port, '/health/cluster', { headers: { origin: 'http://evil.example' } });
+    expect(cluster.json.workers).toBeUndefined();
+    await doors.app.close();
+  });
+
+  test.each([
+    [{}, 'evil.example:3000', 403],
+    [{}, '127.0.0.1.evil.example', 403],
+    [{}, '10.0.0.1', 403],
+    [{}, 'localhost:3000', 200],
+    [{}, '127.0.0.1', 200],
+    [{}, '[::1]:3000', 200],
+    [{}, 'service', 200],
+    [{ allowedOrigins: 'https://a.example' }, 'a.example', 200],
+    [{ allowedOrigins: 'https://a.example' }, 'b.example', 403],
+    [{ allowedOrigins: '*' }, 'b.example', 200],
+    [{ trustProxy: 'loopback' }, 'b.example', 200],
+    [{ authToken: secrets.admin }, 'b.example', 401],
+  ])('%j: a request for the host %s is %i', async (settings, host, status) => {
+    const doors = await startDoors(settings);
+    for (const at of ['/v1/contexts', '/openapi.json', '/'])
+      expect([at, (await request(doors.port, at, { headers: { host } })).status]).toEqual([at, status]);
+    expect((await request(doors.port, '/health/live', { headers: { host } })).status).toBe(200);
+    const socket = await open(doors.rpcPort, { headers: { host } }).then(
+      ({ ws }) => {
+        ws.close();
+        return 200;
+      },
+      (error) => error.status,
+    );
+    expect(socket).toBe(status);
+    await doors.app.close();
+  });
+
   test('a browser may ask first, without a token', async () => {
     const doors = await startDoors({ authToken: secrets.admin, allowedOrigins: 'https://a.example' });
     const ask = (origin) =>
@@ -261,6 +303,16 @@ describe('origins', () => {
     expect((await ask('https://b.example')).status).toBe(403);
     await doors.app.close();
   });
+});
+
+test('where there are no tokens, what is sent as one says nothing', async () => {
+  const doors = await startDoors({});
+  for (const authorization of ['Bearer none', 'Bearer', 'Basic YTpi'])
+    expect((await postRpc(doors.port, message('listDevices'), { authorization })).status).toBe(200);
+  const socket = await open(doors.rpcPort, { protocols: ['switchyard', 'switchyard.bearer.none'] });
+  expect(await socket.ask('listDevices')).toMatchObject({ result: expect.anything() });
+  socket.ws.close();
+  await doors.app.close();
 });
 
 describe('addresses', () => {
@@ -281,42 +333,4 @@ describe('addresses', () => {
     expect(() => createServer(fakeManager(), { ...readServiceConfig({}, {}), authToken: 'hunter2' })).toThrow(
       expect.objectContaining({ message: expect.not.stringMatching(/hunter2/) }),
     ));
-});
-
-describe('TLS', () => {
-  const at = (name) => path.join(folder, name);
-  const makePair = (name, days) => {
-    const kind = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost'.split(' ');
-    const files = ['-keyout', at(`${name}.key`), '-out', at(`${name}.pem`), '-days', String(days)];
-    execFileSync('openssl', ['req', ...kind, ...files], { stdio: 'pipe' });
-  };
-  beforeAll(() => {
-    makePair('one', 2);
-    makePair('two', 2);
-  });
-  const make = (cert, key) => () =>
-    createServer(fakeManager(), { ...readServiceConfig({}, {}), tlsCert: cert && at(cert), tlsKey: key && at(key) });
-
-  test.each([
-    ['a key of another pair', 'one.pem', 'two.key', /does not fit the certificate/],
-    ['a certificate alone', 'one.pem', undefined, /go together/],
-    ['a key alone', undefined, 'one.key', /go together/],
-    ['a file that is not there', 'none.pem', 'one.key', /must be a file that can be read \(ENOENT\)/],
-    ['a key as the certificate', 'one.key', 'one.key', /must be a certificate in PEM/],
-    ['a certificate as the key', 'one.pem', 'one.pem', /must be a private key in PEM/],
-  ])('%s is a clear error at the start', (_, cert, key, why) => expect(make(cert, key)).toThrow(why));
-
-  test('both ports speak TLS, and nothing else', async () => {
-    const doors = await startDoors({ tlsCert: at('one.pem'), tlsKey: at('one.key') });
-    for (const [port, where] of [
-      [doors.port, '/ws'],
-      [doors.rpcPort, '/'],
-    ]) {
-      const socket = await open(port, { scheme: 'wss', path: where, rejectUnauthorized: false });
-      expect(await socket.ask('listDevices')).toMatchObject({ result: expect.anything() });
-      socket.ws.close();
-      await expect(open(port, { path: where })).rejects.toThrow();
-    }
-    await doors.app.close();
-  });
 });

@@ -39,6 +39,12 @@ afterAll(async () => {
   );
 });
 
+/** What was kept is closed, and there again for whoever asks next. */
+async function reopen() {
+  await parts.close();
+  ({ made: parts, dispatcher } = makeDispatcher());
+}
+
 /** A result with numbers in the place of tensors, checked by the schema. */
 async function call(name, params = {}, options = {}) {
   used.add(name);
@@ -95,6 +101,30 @@ describe('vectors and texts', () => {
     for (const step of steps) expect(step).toMatchObject({ done: expect.any(Number), total: expect.any(Number) });
     const short = await call('embed', { texts: ['a text'], dimensions: 4 });
     expect(short.embeddings.shape).toEqual([1, 4]);
+    const { models } = await call('listKept');
+    expect(models).toEqual([
+      {
+        name: 'model-embeddings-en',
+        isOpen: true,
+        kind: 'encoder',
+        family: expect.any(String),
+        dimensions: 512,
+        maxLength: expect.any(Number),
+        precision: expect.any(String),
+        bytes: expect.any(Number),
+      },
+    ]);
+  });
+
+  test('the attention of a layer comes where it is asked for, as in process', async () => {
+    const model = await manager.loadModel(gpu.defaultModel);
+    const expected = (await model.embed(['one text'], { returnAttention: 0 })).attention;
+    const { attention } = await call('embed', { texts: ['one text'], returnAttention: 0 });
+    expect(attention.map(({ labels }) => labels)).toEqual(expected.map(({ labels }) => labels));
+    expect(attention[0].weights.shape).toEqual(expected[0].weights.shape);
+    expect(attention[0].weights.data).toEqual([...expected[0].weights.data]);
+    expect((await call('embed', { texts: ['one text'] })).attention).toBeUndefined();
+    expect((await failure('embed', { texts: ['x'], returnAttention: 99 })).code).toBe('ERR_INVALID_ARGUMENT');
   });
 
   test('without a cross-encoder documents are put in order by the cosine, which is said', async () => {
@@ -135,7 +165,13 @@ describe('what is kept', () => {
     ];
     const { ids, passages } = await call('memory_remember', { documents });
     expect([ids[0], passages]).toEqual(['mit', [1, 1]]);
-    await parts.memories.close();
+    const kept = () => call('listKept');
+    expect((await kept()).memories).toEqual([
+      { name: 'memory', isOpen: true, documents: 2, passages: 2, dimensions: 512 },
+    ]);
+    await reopen();
+    expect((await kept()).memories).toEqual([{ name: 'memory', isOpen: false }]);
+    expect((await kept()).indexes).toEqual([]);
     const { passages: found } = await call('memory_recall', { query: 'may I sell it?', k: 1 });
     expect(found).toEqual([
       {
@@ -158,6 +194,17 @@ describe('what is kept', () => {
   test('indexes: made once, searched as the vectors are, there again', async () => {
     const index = 'vectors';
     expect(await call('index_create', { index, dimensions: 2 })).toMatchObject({ created: true, size: 0 });
+    expect((await call('listKept')).indexes).toEqual([
+      {
+        name: index,
+        dimensions: 2,
+        metric: 'cosine',
+        dtype: 'float32',
+        isOpen: true,
+        size: 0,
+        bytes: expect.any(Number),
+      },
+    ]);
     expect(await call('index_create', { index, dimensions: 2 })).toMatchObject({ created: false });
     expect(await failure('index_create', { index, dimensions: 3 })).toMatchObject({ argument: 'dimensions' });
     const vectors = [
@@ -168,7 +215,7 @@ describe('what is kept', () => {
     const metadata = [{ n: 1 }, null, { n: 3 }];
     expect(await call('index_add', { index, ids: ['a', 2, 'c'], vectors, metadata })).toMatchObject({ size: 3 });
     expect((await failure('index_add', { index, ids: ['a'], vectors: [[1, 0]] })).code).toBe('ERR_INVALID_ARGUMENT');
-    await parts.indexes.close();
+    await reopen();
     const search = {
       index,
       vectors: [
@@ -214,6 +261,10 @@ describe('what is kept', () => {
     expect(await failure('index_search', { index: 'none', vectors: [1] })).toMatchObject({
       code: 'ERR_NOT_FOUND',
       argument: 'index',
+    });
+    expect(await failure('index_search', { index, vectors: Array(700_000).fill([1, 0]), k: 9 })).toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      argument: 'k',
     });
     for (const wrong of [{ ref: 'x' }, { shape: [1, 2], offset: 0 }, {}, []])
       expect((await failure('index_search', { index, vectors: wrong })).code).toBe('ERR_INVALID_ARGUMENT');

@@ -7,19 +7,20 @@ const { startDoors, request, temporaryFolder } = require('../../support/rpc-serv
 const kTexts = ['Commercial use is permitted.', 'The weather was bad all week.'];
 const kQuestion = 'may I sell this?';
 const folder = temporaryFolder();
-let context;
+let cluster;
 let model;
 let doors;
 let openai;
 
 beforeAll(async () => {
-  context = await gpu.createContext({ device: 'cpu' });
-  model = await context.loadModel(gpu.defaultModel, { precision: 'float32' });
+  cluster = gpu.createGPUClusterManager({ contextTypes: ['cpu'], contextsPerWorker: 1 });
+  await cluster.ready;
+  model = await cluster.loadModel(gpu.defaultModel, { precision: 'float32' });
   const manager = {
     ready: Promise.resolve(),
     contexts: () => [],
     health: async () => ({ status: 'ok', workers: [], contexts: [], queue: {}, draining: false }),
-    loadModel: (source, options) => context.loadModel(source, { ...options, precision: 'float32' }),
+    loadModel: (source, options) => cluster.loadModel(source, { ...options, precision: 'float32' }),
   };
   doors = await startDoors({ memoryDir: folder, authToken: 'a-token-of-the-test' }, manager);
   openai = new OpenAI({ apiKey: 'a-token-of-the-test', baseURL: `http://127.0.0.1:${doors.port}/v1`, maxRetries: 0 });
@@ -27,7 +28,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await doors.app.close();
   await model.close();
-  await context.close();
+  await cluster.close();
 });
 
 const post = (path, body) =>

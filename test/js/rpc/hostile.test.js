@@ -235,6 +235,23 @@ describe('what is opened by name', () => {
     expect(count).toBe(0);
   });
 
+  test('is closed when its users have done, and nothing that comes late opens it again', async () => {
+    const opened = new Opened();
+    const closed = [];
+    const make = async () => ({ close: async () => closed.push('a') });
+    let finish;
+    const used = opened.use('a', make, () => new Promise((resolve) => (finish = resolve)));
+    await wait(0);
+    const closing = opened.close();
+    await wait(10);
+    expect(closed).toEqual([]);
+    await expect(opened.use('a', make, () => {})).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    finish();
+    await used;
+    await closing;
+    expect(closed).toEqual(['a']);
+  });
+
   test('a memory that is not there is an empty one, and none is made by who reads', async () => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-rpc-'));
     const memories = new Memories({ createMemory: () => Promise.reject(new Error('made')) }, { memoryDir: folder });

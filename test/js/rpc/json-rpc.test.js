@@ -42,7 +42,7 @@ describe.each(Object.keys(kDoors))('%s', (door) => {
   const ask = (what) => kDoors[door](typeof what === 'string' ? what : JSON.stringify(what));
 
   test('a request is answered with its id, a string, a number or null', async () => {
-    for (const id of [1, 'a', 0, -1.5, '', null])
+    for (const id of [1, 'a', 0, -1.5, '', null, 2 ** 53 - 1, 'x'.repeat(1024)])
       expect(await ask(message('listDevices', {}, id))).toEqual({
         jsonrpc: '2.0',
         id,
@@ -69,6 +69,14 @@ describe.each(Object.keys(kDoors))('%s', (door) => {
     ['another version', { jsonrpc: '1.0', id: 7, method: 'health' }, 7, -32600],
     ['an id that is an object', { jsonrpc: '2.0', id: {}, method: 'health' }, null, -32600],
     ['an id that is true', { jsonrpc: '2.0', id: true, method: 'health' }, null, -32600],
+    [
+      'an id that would come back as another',
+      '{"jsonrpc":"2.0","id":9007199254740993,"method":"health"}',
+      null,
+      -32600,
+    ],
+    ['an id of 1025 characters', { jsonrpc: '2.0', id: 'x'.repeat(1025), method: 'health' }, null, -32600],
+    ['a progressToken of 1025', message('health', { _meta: { progressToken: 'x'.repeat(1025) } }), 1, -32602],
     ['a number', '1', null, -32600],
     ['null', 'null', null, -32600],
     ['an empty batch', [], null, -32600],
@@ -111,6 +119,17 @@ describe.each(Object.keys(kDoors))('%s', (door) => {
         { jsonrpc: '2.0', method: 'x' },
       ]),
     ).toBeUndefined();
+  });
+
+  test('tensors of each answer of a batch are as its own request has asked for them', async () => {
+    const asks = [undefined, { encoding: 'base64' }, {}].map((options, id) =>
+      message('executeWorkload', { ...kSmall, ...(options ? { options } : {}) }, id),
+    );
+    const meta = message('executeWorkload', { ...kSmall, _meta: { encoding: 'base64' } }, 3);
+    const answers = await ask([...asks, meta]);
+    const base64 = Buffer.from(Float32Array.of(3, 4).buffer).toString('base64');
+    expect(answers.map(({ result }) => result.outputs.input.data)).toEqual([[3, 4], base64, [3, 4], base64]);
+    expect((await ask(asks[1])).result.outputs.input.data).toBe(base64);
   });
 
   test('an error has the code, what helps, and the argument', async () => {

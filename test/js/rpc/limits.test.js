@@ -118,7 +118,7 @@ test('a byte a second is closed when a message is not complete in time, and othe
   await Promise.all(ends);
   clearInterval(drip);
   expect(honest.closed).toBeUndefined();
-  expect(app.sockets.count).toBe(1);
+  await until(() => app.sockets.count === 1, 'they have gone');
   honest.ws.close();
 });
 
@@ -175,6 +175,39 @@ test('messages on their way take no more than all bodies may', async () => {
   // What they held is free.
   expect(await socket.ask('listDevices', {}, 1)).toMatchObject({ id: 1, result: expect.anything() });
   socket.ws.close();
+});
+
+test('why it is closed can be read, though more of what it sends is still on its way', async () => {
+  const { port } = await doorsWith({ requestTimeout: 600 });
+  const socket = await rawSocket(port);
+  const got = [];
+  socket.on('data', (chunk) => got.push(chunk));
+  socket.write(frameHead(1, 50 * kMB));
+  const drip = setInterval(() => socket.write(Buffer.alloc(64 * 1024, ' ')), 5);
+  await closed(socket);
+  clearInterval(drip);
+  const bytes = Buffer.concat(got);
+  expect(bytes[0]).toBe(0x88);
+  expect(bytes.readUInt16BE(2)).toBe(1008);
+  expect(bytes.toString('utf8', 4)).toBe('a message was not complete within 600 ms (HTTP_REQUEST_TIMEOUT)');
+});
+
+test('a server that stops lets go of WebSockets that have nothing under way, whatever requests run', async () => {
+  const doors = await startDoors({ drainTimeout: 600_000 });
+  const [idle, busy] = [await open(doors.port), await open(doors.rpcPort)];
+  busy.send(message('executeWorkload', { type: 'hold' }, 1));
+  await until(() => doors.manager.holding.length === 1, 'a call runs');
+  const asked = postRpc(doors.port, message('executeWorkload', { type: 'hold' }));
+  await until(() => doors.manager.holding.length === 2, 'a request runs');
+  const drained = doors.app.drain();
+  expect((await idle.ended).code).toBe(1001);
+  expect(busy.closed).toBeUndefined();
+  doors.manager.holding[0]();
+  expect(await busy.next()).toMatchObject({ id: 1, result: expect.anything() });
+  expect((await busy.ended).code).toBe(1001);
+  doors.manager.holding[1]();
+  expect((await asked).status).toBe(200);
+  await drained;
 });
 
 test('a server that stops finishes what is under way, and takes no more', async () => {

@@ -189,6 +189,48 @@ describe('events', () => {
     await until(() => doors.manager.listenerCount('queue-full') === 0, 'nobody listens any more');
   });
 
+  test('are listened to once, however many hear them', async () => {
+    const warnings = [];
+    const warned = (warning) => warnings.push(warning);
+    process.on('warning', warned);
+    const sockets = await Promise.all(Array.from({ length: 12 }, () => at()));
+    for (const socket of sockets) await socket.ask('subscribe', { events: ['queue-full'] });
+    for (let id = 0; id < 12; ++id)
+      sockets[0].send(message('executeWorkload', { type: 'hold', _meta: { progressToken: id } }, id));
+    await until(() => doors.manager.holding.length === 12, 'they run');
+    expect(doors.manager.listenerCount('queue-full')).toBe(1);
+    expect(doors.manager.listenerCount('progress')).toBe(1);
+    doors.manager.emit('queue-full', { retryAfter: 5 });
+    await until(() => sockets.every(({ notifications }) => notifications.length === 1), 'each hears it');
+    for (const finish of doors.manager.holding.splice(0)) finish();
+    await until(() => doors.manager.listenerCount('progress') === 0, 'the jobs have ended');
+    for (const socket of sockets) socket.ws.close();
+    await until(() => doors.manager.listenerCount('queue-full') === 0, 'nobody listens any more');
+    process.off('warning', warned);
+    expect(warnings).toEqual([]);
+  });
+
+  test('two jobs that are called the same hear of themselves alone', async () => {
+    const [one, other] = [await at(), await at()];
+    const ask = (token) => message('executeWorkload', { type: 'hold', id: 'same', _meta: { progressToken: token } });
+    one.send(ask('a'));
+    await until(() => doors.manager.holding.length === 1, 'the first runs');
+    other.send(ask('b'));
+    await until(() => doors.manager.holding.length === 2, 'both run');
+    const [first, second] = doors.manager.calls.slice(-2).map(({ workload }) => workload.id);
+    expect(first).toBe('same');
+    expect(second).not.toBe('same');
+    doors.manager.emit('progress', { workloadId: second, done: 1, total: 3 });
+    await until(() => other.notifications.length === 1, 'the second hears it');
+    expect(other.notifications[0].params).toEqual({ token: 'b', done: 1, total: 3 });
+    expect(one.notifications).toEqual([]);
+    for (const finish of doors.manager.holding.splice(0)) finish();
+    for (const socket of [one, other]) {
+      expect((await socket.next()).result.workloadId).toBe('same');
+      socket.ws.close();
+    }
+  });
+
   test('have no folders in them', async () => {
     const socket = await at();
     await socket.ask('subscribe', { events: ['workload-failed'] });
@@ -207,6 +249,18 @@ describe('events', () => {
     await socket.ask('subscribe', { events: ['metrics'], interval: 250 });
     await until(() => socket.notifications.length >= 2, 'they come again');
     expect(socket.notifications[0].params.events).toEqual([{ event: 'metrics', data: { totalContexts: 3 } }]);
+    socket.ws.close();
+  });
+
+  test('contexts and health, at once', async () => {
+    const socket = await at();
+    await socket.ask('subscribe', { events: ['contexts', 'health'], interval: 3_600_000 });
+    await until(() => socket.notifications.length > 0, 'they come');
+    const { events } = socket.notifications[0].params;
+    expect(events.map(({ event }) => event).sort()).toEqual(['contexts', 'health']);
+    const { contexts } = events.find(({ event }) => event === 'contexts').data;
+    expect(contexts.map(({ id }) => id)).toEqual(['1-cuda-0', '1-vulkan-0', '1-cpu-0']);
+    expect(JSON.stringify(events)).not.toMatch(/"pid"/);
     socket.ws.close();
   });
 

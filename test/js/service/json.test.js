@@ -32,9 +32,9 @@ describe('workloads as JSON', () => {
         type: 'normalize',
         params: { epsilon: 1 },
         inputs: expect.anything(),
-        id: expect.stringMatching(/^http-/),
+        id: expect.stringMatching(/^job-[0-9a-f]{8}-\d+$/),
       },
-      options: { ...options, signal: expect.anything() },
+      options: { ...options, account: { caller: '127.0.0.1' }, signal: expect.anything() },
     });
   });
 

@@ -6,6 +6,7 @@ const { readTfjs } = require('../../../lib/text/readers/tfjs');
 const { kPrecisions, layoutOf, pack, fitStep } = require('../../../lib/text/precision');
 const { smallestCosine } = require('../../../lib/text/auto-precision');
 const { kSentences } = require('../../../lib/text/sentences');
+const { rounds } = require('../../support/rounds');
 const { NaiveTokenizer, kFolder } = require('../../support/text/use-oracle');
 const { prepare, packAs, embed } = require('../../support/text/run-model');
 
@@ -22,7 +23,9 @@ describe.each(devices)('on %s', (device) => {
   });
   afterAll(() => context?.close());
 
-  test.each(Object.keys(kPrecisions).filter((name) => name !== 'float32'))('%s keeps its bound', async (precision) => {
+  const all = Object.keys(kPrecisions).filter((name) => name !== 'float32');
+  // A software driver takes long for each; products of 8 bits are what differs most from those of the CPU.
+  test.each(device.startsWith('cpu') ? all : rounds(['int8'], all))('%s keeps its bound', async (precision) => {
     const packed = await packAs(model, precision, context);
     const { data } = await embed(model, packed, idLists, context);
     const cosine = smallestCosine(data, expected.data, expected.dimensions);

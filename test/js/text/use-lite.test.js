@@ -7,6 +7,7 @@ const gpu = require('../../..');
 const { devices } = require('../../support/devices');
 const { kPrecisions } = require('../../../lib/text/precision');
 const { readTfjs } = require('../../../lib/text/readers/tfjs');
+const { rounds } = require('../../support/rounds');
 const { NaiveTokenizer, loadGraph, kFolder } = require('../../support/text/use-oracle');
 const { prepare, packAs, embed } = require('../../support/text/run-model');
 const reference = require('../../support/text/use-reference');
@@ -75,7 +76,7 @@ describe.each(devices)('on %s', (device) => {
 
   test('a text gets the same row alone and among others', async () => {
     const together = await embed(model, packed, idLists, context);
-    for (const i of [0, 2, 6]) {
+    for (const i of rounds([2], [0, 2, 6])) {
       const { rows } = await embed(model, packed, [idLists[i]], context);
       expect(largestDifference(rows[0], together.rows[i])).toBeLessThan(2e-6);
     }
@@ -83,7 +84,8 @@ describe.each(devices)('on %s', (device) => {
 });
 
 describe('through loadModel()', () => {
-  test.each(devices)('texts are within 1e-5 of TensorFlow.js on %s', async (device) => {
+  // On a context the same graph ran above.
+  test.each(rounds(['cpu:0'], devices))('texts are within 1e-5 of TensorFlow.js on %s', async (device) => {
     const context = await gpu.createContext({ device });
     const model = await context.loadModel(gpu.defaultModel, { precision: 'float32' });
     expect(model).toMatchObject({ kind: 'encoder', family: 'use-lite', dimensions: 512, maxLength: 128, layers: 2 });

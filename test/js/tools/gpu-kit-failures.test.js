@@ -13,10 +13,10 @@ const { Limits, resident } = require('../../../bench/kit/parts/native');
 const { contexts } = require('../../../bench/kit/parts/processes');
 const { Report } = require('../../../bench/kit/report');
 const { rows } = require('../../../bench/kit/rows');
+const { nativeProgram } = require('../../support/paths');
 
 const root = path.resolve(__dirname, '../../..');
-const release = path.join(root, 'build', 'release');
-const bench = path.join(release, 'switchyard_bench');
+const bench = nativeProgram('switchyard_bench');
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-kit-'));
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 
@@ -181,7 +181,7 @@ describe('conformance', () => {
 
   test('leaves out cases that an earlier process has run', () => {
     const args = ['--device', 'cpu:0', '--skip-first', '2', '--gtest_filter=conformance.slice/*'];
-    const { stdout } = spawnSync(path.join(release, 'switchyard_tests'), args, { encoding: 'utf8' });
+    const { stdout } = spawnSync(nativeProgram('switchyard_tests'), args, { encoding: 'utf8' });
     const { count, passed, failures } = readCases(stdout);
     expect(failures).toEqual([]);
     expect(count).toBeGreaterThan(2);

@@ -14,6 +14,7 @@ const { markdown, Report, schema } = require('../../../bench/kit/report');
 const { rows } = require('../../../bench/kit/rows');
 const { isNewer, neededLibraries, neededVersions, replaceVersion, tooNew } = require('../../../tools/gpu-kit/elf');
 const { closureOf } = require('../../../tools/gpu-kit/packages');
+const { nativeProgram } = require('../../support/paths');
 
 const root = path.resolve(__dirname, '../../..');
 const temporary = () => fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-kit-'));
@@ -62,10 +63,10 @@ describe('the rows', () => {
 });
 
 describe('the bench process', () => {
-  const program = path.join(root, 'build', 'release', 'switchyard_bench');
+  const begin = (device) => new BenchProcess(nativeProgram('switchyard_bench'), device, process.env);
 
   test('answers in order, tells what is wrong, and goes on after it has died', async () => {
-    const bench = new BenchProcess(program, 'cpu:0', process.env);
+    const bench = begin('cpu:0');
     try {
       const one = cases(false).find((it) => it.name === 'add');
       const { ms, outputBytes } = await bench.ask(`resident 0.01 ${wordsOf(one)}`, 20_000);
@@ -85,7 +86,7 @@ describe('the bench process', () => {
   });
 
   test('a device that is not there is an error', async () => {
-    const bench = new BenchProcess(program, 'cuda:77', process.env);
+    const bench = begin('cuda:77');
     await expect(bench.ask('memory', 20_000)).rejects.toThrow(/cuda:77/);
     bench.kill();
   });

@@ -3,7 +3,8 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { readGtestXml, tally, judgeEnd } = require('../../../tools/suites');
+const { run } = require('../../../tools/process');
+const { readGtestXml, tally, judgeEnd, steps } = require('../../../tools/suites');
 
 function parse(xml) {
   const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-')), 'report.xml');
@@ -52,4 +53,37 @@ test.each([
 test('an exit code with failed tests adds nothing', () => {
   const suite = tally('native', 1, [{ name: 'a.b', failures: ['x'] }]);
   expect(judgeEnd(suite, { ...kEnded, code: 1 }).failed).toBe(1);
+});
+
+describe('a suite in steps', () => {
+  const step = (name, failures) => async () => ({ suite: tally(name, 2, [{ name, failures }]), output: `${name}\n` });
+  const begun = [];
+  const suite = steps('all', {
+    aside: [step('one', [])],
+    alone: [step('two', ['wrong']), step('three', [])],
+    finish: (whole, output) => ({ ...whole, output }),
+    whole: async (extra) => (begun.push(extra), { suite: tally('all', 1, kPassed), output: '' }),
+  });
+
+  test('has what each of them has', async () => {
+    expect(await suite([])).toMatchObject({
+      ...{ name: 'all', passed: 2, failed: 1, seconds: 6, output: 'one\n\ntwo\n\nthree\n' },
+      failures: [{ name: 'two', text: 'wrong' }],
+    });
+    expect(begun).toEqual([]);
+  });
+
+  test('is one run where arguments are given', async () => {
+    expect(await suite(['--x'])).toMatchObject({ passed: 1, failed: 0 });
+    expect(begun).toEqual([['--x']]);
+  });
+});
+
+test.each([
+  [true, os.constants.priority.PRIORITY_LOW],
+  [false, os.getPriority()],
+])('a command that is aside: %s', async (aside, priority) => {
+  const script = "setTimeout(() => console.log(require('node:os').getPriority()), 200)";
+  const { output } = await run(process.execPath, ['-e', script], { aside });
+  expect(Number(output)).toBe(priority);
 });

@@ -17,7 +17,7 @@ namespace {
 
 using cuda_shim::Interleaved;
 
-constexpr uint64_t kFewSeeds = 4;  // of `npm test`; `npm run test:blocks` has a hundred
+constexpr uint64_t kFewSeeds = 4;  // of `npm run test:native`; `npm run test:blocks` has a hundred
 constexpr unsigned kBlocks = 12;
 constexpr const char* kNotWatched = "this build does not watch what kernels read and write";
 
@@ -210,7 +210,10 @@ TEST_P(EveryKernel, IsRightWhateverTheOrderOfBlocks) {
   const Case* const which = caseOf(GetParam());
   ASSERT_TRUE(which) << "interleaved.def names a case that there isn't";
   const Problem problem = makeProblem(*which);
-  for (const uint64_t seed : seeds()) ASSERT_EQ(ran(*which, problem, seed), "") << "seed " << seed;
+  // For every change one, beside the one that EveryKernelHasSeveralBlocksInFlight takes.
+  const uint64_t most = options().full || options().seeds ? ~0ull : 1;
+  for (const uint64_t seed : seeds())
+    if (seed < options().firstSeed + most) ASSERT_EQ(ran(*which, problem, seed), "") << "seed " << seed;
 }
 
 INSTANTIATE_TEST_SUITE_P(Interleaved, EveryKernel, ::testing::ValuesIn(kChosen),

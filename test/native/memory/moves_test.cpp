@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <future>
 #include <random>
@@ -38,8 +39,8 @@ class ArenaMoves : public ::testing::Test {
     return true;
   }
   // As a device would, in order. False: nothing was to be moved.
-  static bool defragment(Arena& of, uint64_t taken = 0) {
-    std::unique_ptr<Moves> moves = of.planMoves(taken);
+  bool defragment(Arena& of, uint64_t taken = 0) const {
+    std::unique_ptr<Moves> moves = of.planMoves(refused, taken);
     if (!moves) return false;
     for (const auto& [to, from] : moves->copies()) {
       EXPECT_EQ(to.size, from.size);
@@ -52,12 +53,13 @@ class ArenaMoves : public ::testing::Test {
     of.endMoves(std::move(moves), true);
     return true;
   }
-  static bool isRefused(Arena& of, uint64_t bytes) {
+  bool isRefused(Arena& of, uint64_t bytes) {
     try {
       of.free(of.allocate(bytes));
       return false;
-    } catch (const Error& error) {
+    } catch (const NoRoom& error) {
       EXPECT_EQ(error.code, Code::OutOfMemory);
+      refused = error.bytes;
       return true;
     }
   }
@@ -66,6 +68,7 @@ class ArenaMoves : public ::testing::Test {
   }
 
   Arena arena;
+  uint64_t refused = 0;  // the last block for which there was no room
 
  private:
   unsigned char lastMark_ = 0;
@@ -140,7 +143,7 @@ TEST_F(ArenaMoves, WhatIsHeldOrFixedStays) {
   const unsigned char* const before = bytesOf(holds[0]);
   for (size_t i = 0; i < 16; i += 2) small.free(blocks[i].movable);
   ASSERT_TRUE(isRefused(small, 128 * kKilo));
-  EXPECT_FALSE(small.mayHelpToMove() && defragment(small)) << "all that lies in the way is held";
+  EXPECT_FALSE(small.mayHelpToMove(refused) && defragment(small)) << "all that lies in the way is held";
   EXPECT_EQ(bytesOf(holds[0]), before);
   holds.pop_back();  // the last one of all: one beside a hole may move now
   ASSERT_TRUE(isRefused(small, 128 * kKilo));
@@ -154,9 +157,9 @@ TEST_F(ArenaMoves, WhatIsHeldOrFixedStays) {
 
 TEST_F(ArenaMoves, NothingIsPlannedUnlessSomethingWasRefused) {
   const Block block = add(arena, kMega);
-  EXPECT_EQ(arena.planMoves(), nullptr);
+  EXPECT_EQ(arena.planMoves(0), nullptr);
   ASSERT_TRUE(isRefused(arena, 100 * kMega));
-  EXPECT_EQ(arena.planMoves(), nullptr);
+  EXPECT_EQ(arena.planMoves(refused), nullptr);
   arena.free(block.movable);
 }
 
@@ -169,7 +172,7 @@ TEST_F(ArenaMoves, OthersMeanwhile) {
   for (size_t i = 0; i < 16; i += 2) small.free(blocks[i].movable);
   for (const bool done : {false, true}) {
     ASSERT_TRUE(isRefused(small, 128 * kKilo));
-    std::unique_ptr<Moves> moves = small.planMoves();
+    std::unique_ptr<Moves> moves = small.planMoves(refused);
     ASSERT_TRUE(moves);
     ASSERT_GT(moves->blocks(), 0u);
     std::vector<size_t> moving;
@@ -192,7 +195,7 @@ TEST_F(ArenaMoves, OthersMeanwhile) {
     EXPECT_EQ(isRefused(small, 128 * kKilo), !done);
   }
   ASSERT_TRUE(isRefused(small, 512 * kKilo));
-  std::unique_ptr<Moves> moves = small.planMoves();
+  std::unique_ptr<Moves> moves = small.planMoves(refused);
   ASSERT_TRUE(moves);
   for (const auto& [to, from] : moves->copies()) std::memcpy(to.host(), from.host(), to.size);
   for (size_t i = 1; i < 16; i += 2) small.free(blocks[i].movable);
@@ -216,6 +219,72 @@ TEST_F(ArenaMoves, WhatTheJobHadIsRoomToo) {
   EXPECT_GE(small.use().largestFreeBytes, 256 * kKilo);
 }
 
+// What has not helped is not done again for such a block, until more is free, or it has found room.
+TEST_F(ArenaMoves, NothingIsMovedTwiceForNothing) {
+  constexpr uint64_t kEach = 64 * kKilo, kWanted = 256 * kKilo;
+  Arena small(openDevice("cpu"), kMega);
+  std::vector<Block> blocks;
+  const auto fragment = [&] {  // full, and every other one away
+    while (!isRefused(small, kEach)) blocks.push_back(add(small, kEach));
+    std::sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) {
+      return bytesOf(Hold(a.movable, false)) < bytesOf(Hold(b.movable, false));
+    });
+    std::vector<Block> kept;
+    for (size_t i = 0; i < blocks.size(); ++i) i % 2 ? small.free(blocks[i].movable) : kept.push_back(blocks[i]);
+    blocks = kept;
+    ASSERT_TRUE(isRefused(small, kWanted));
+  };
+  fragment();
+  ASSERT_TRUE(defragment(small));
+  fragment();  // somebody else was quicker
+  EXPECT_FALSE(defragment(small));
+  small.free(blocks[3].movable);
+  blocks.erase(blocks.begin() + 3);
+  ASSERT_TRUE(isRefused(small, kWanted));
+  ASSERT_TRUE(defragment(small));
+  EXPECT_FALSE(isRefused(small, kWanted));
+  fragment();
+  EXPECT_TRUE(defragment(small));
+  EXPECT_FALSE(isRefused(small, kWanted));
+  expectAllWhole(blocks);
+}
+
+// Two that were refused in turn, of lanes of their own: each has its own size.
+TEST_F(ArenaMoves, EachPlansForItsOwnBlock) {
+  Arena small(openDevice("cpu"), kMega);
+  std::vector<Block> blocks;
+  for (int i = 0; i < 16; ++i) blocks.push_back(add(small, 64 * kKilo));
+  for (size_t i = 0; i < 16; i += 2) small.free(blocks[i].movable);
+  ASSERT_TRUE(isRefused(small, 256 * kKilo));
+  const uint64_t mine = refused;
+  EXPECT_FALSE(isRefused(small, 64 * kKilo));  // another's, which found room
+  ASSERT_TRUE(isRefused(small, 900 * kKilo));
+  std::unique_ptr<Moves> moves = small.planMoves(mine);
+  ASSERT_TRUE(moves);
+  for (const auto& [to, from] : moves->copies()) std::memcpy(to.host(), from.host(), to.size);
+  small.endMoves(std::move(moves), true);
+  EXPECT_FALSE(isRefused(small, 256 * kKilo));
+}
+
+TEST_F(ArenaMoves, ManySmallBlocks) {
+  Arena small(openDevice("cpu"), 8 * kMega);
+  std::vector<Block> blocks;
+  for (int i = 0; i < 32'000; ++i) blocks.push_back(add(small, 256));
+  std::vector<Block> kept;
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    if (i % 2)
+      kept.push_back(blocks[i]);
+    else
+      small.free(blocks[i].movable);
+  }
+  const uint64_t room = small.use().largestFreeBytes;
+  ASSERT_LT(room, 300 * kKilo);
+  ASSERT_TRUE(isRefused(small, 400 * kKilo));
+  ASSERT_TRUE(defragment(small));
+  EXPECT_FALSE(isRefused(small, 400 * kKilo));
+  expectAllWhole(kept);
+}
+
 // Random traffic of blocks that may be moved, of fixed and of held ones: all stay whole, what is planned always helps,
 // and the largest free piece is just what is given.
 TEST_F(ArenaMoves, RandomTrafficStaysWhole) {
@@ -224,7 +293,7 @@ TEST_F(ArenaMoves, RandomTrafficStaysWhole) {
     unsigned char mark;
   };
   std::mt19937 random(20260);
-  int refused = 0, helped = 0;
+  int refusals = 0, helped = 0;
   for (int round = 0; round < 8; ++round) {
     Arena small(openDevice("cpu"), (1 + round % 4) * kMega);
     const bool hasFixed = round % 2 == 1;
@@ -243,8 +312,9 @@ TEST_F(ArenaMoves, RandomTrafficStaysWhole) {
         };
         try {
           put();
-        } catch (const Error&) {
-          ++refused;
+        } catch (const NoRoom& error) {
+          refused = error.bytes;
+          ++refusals;
           if (!defragment(small)) continue;
           ++helped;
           ASSERT_NO_THROW(put()) << "round " << round << ", step " << step << ", " << size << " bytes";
@@ -275,7 +345,7 @@ TEST_F(ArenaMoves, RandomTrafficStaysWhole) {
     ASSERT_EQ(small.use().reservedBytes, 0u);
     ASSERT_EQ(small.use().usedBytes, 0u);
   }
-  EXPECT_GT(helped, 100) << "of " << refused << " refusals";
+  EXPECT_GT(helped, 100) << "of " << refusals << " refusals";
 }
 
 }  // namespace

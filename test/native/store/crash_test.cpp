@@ -1,5 +1,6 @@
 // The power is cut at random moments. Writes are in one order; what is there afterwards has to be what some prefix of
-// them leaves, with all in it that was acknowledged as durable.
+// them leaves, with all in it that was acknowledged as durable. Some objects have a time, and snapshots are made
+// meanwhile: those that were acknowledged are whole.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -10,19 +11,34 @@ namespace switchyard::store::test {
 namespace {
 
 // What was asked for, in order, over all lives of a store.
+struct Kept {
+  std::string value;
+  int64_t expiry = 0;
+};
+using Objects = std::map<std::string, Kept>;
+
+struct State {
+  std::map<std::string, std::string> objects;
+  std::vector<std::string> records;
+  bool operator==(const State&) const = default;
+};
+
 class History {
  public:
   struct Step {
     Kind kind;
     std::string key, value;
     bool durable;
+    int64_t expiry;
     std::shared_ptr<Answer> answer;
   };
   std::vector<Step> steps;
-  std::map<std::string, std::string> objects;  // before all steps
-  std::vector<std::string> records;            // of the collection; those of a checkpoint have gone into its state
-  size_t checkpointed = 0;                     // how many records, by the last checkpoint that was acknowledged
-  size_t tried = 0;                            // by one that may have been made
+  Objects objects;                   // before all steps
+  std::vector<std::string> records;  // of the collection; those of a checkpoint have gone into its state
+  size_t checkpointed = 0;           // how many records, by the last checkpoint that was acknowledged
+  size_t tried = 0;                  // by one that may have been made
+  std::string snapshot;              // the last one, and what was in it
+  State inSnapshot;
 
   // The first step behind all that have to be there.
   size_t floor() const {
@@ -33,21 +49,25 @@ class History {
   }
 };
 
-struct State {
-  std::map<std::string, std::string> objects;
-  std::vector<std::string> records;
-  bool operator==(const State&) const = default;
-};
+void advance(Objects& objects, std::vector<std::string>& records, const History::Step& step) {
+  if (step.kind == Kind::Put) objects[step.key] = {step.value, step.expiry};
+  if (step.kind == Kind::Delete) objects.erase(step.key);
+  if (step.kind == Kind::Record) records.push_back(step.value);
+}
 
-void advance(State& state, const History::Step& step) {
-  if (step.kind == Kind::Put) state.objects[step.key] = step.value;
-  if (step.kind == Kind::Delete) state.objects.erase(step.key);
-  if (step.kind == Kind::Record) state.records.push_back(step.value);
+// What is seen of it now, where so many records have gone into a checkpoint.
+State seenOf(const Objects& objects, const std::vector<std::string>& records, size_t checkpointed) {
+  State seen;
+  for (const auto& [key, kept] : objects)
+    if (!kept.expiry || kept.expiry > testTime) seen.objects[key] = kept.value;
+  const size_t gone = std::min(checkpointed, records.size());  // in the checkpoint, whether or not in the log
+  seen.records.assign(records.begin() + static_cast<ptrdiff_t>(gone), records.end());
+  return seen;
 }
 
 std::string contentFor(size_t records) { return "records:" + std::to_string(records) + std::string(700, '.'); }
 
-State stateOf(Opened& opened, size_t& checkpointed) {
+State stateOf(const Opened& opened, size_t& checkpointed) {
   State state;
   for (const std::string& key : opened.store->list("", "", 1'000'000)) state.objects[key] = *opened.get(key);
   const uint64_t id = opened.store->collection("c");
@@ -64,25 +84,21 @@ bool agrees(Opened& opened, History& history) {
   size_t checkpointed = 0;
   const State found = stateOf(opened, checkpointed);
   if (checkpointed != history.checkpointed && checkpointed != history.tried) return false;
-  State state{history.objects, history.records};
+  Objects objects = history.objects;
+  std::vector<std::string> records = history.records;
   const size_t floor = history.floor();
   for (size_t i = 0;; ++i) {
-    if (i >= floor) {
-      State seen = state;
-      const size_t gone = std::min(checkpointed, seen.records.size());  // in the checkpoint, whether or not in the log
-      seen.records.erase(seen.records.begin(), seen.records.begin() + static_cast<ptrdiff_t>(gone));
-      if (seen == found) break;
-    }
+    if (i >= floor && seenOf(objects, records, checkpointed) == found) break;
     if (i == history.steps.size()) return false;
-    advance(state, history.steps[i]);
+    advance(objects, records, history.steps[i]);
   }
   // Records of a checkpoint are there though the log may have lost them.
   for (const auto& step : history.steps)
-    if (state.records.size() < checkpointed && step.kind == Kind::Record &&
-        step.value == "r" + std::to_string(state.records.size()))
-      state.records.push_back(step.value);
-  history.objects = state.objects;
-  history.records = state.records;
+    if (records.size() < checkpointed && step.kind == Kind::Record &&
+        step.value == "r" + std::to_string(records.size()))
+      records.push_back(step.value);
+  history.objects = objects;
+  history.records = records;
   history.steps.clear();
   history.checkpointed = history.tried = checkpointed;
   return true;
@@ -101,13 +117,38 @@ void makeCheckpoint(Opened& opened, History& history, uint64_t id, std::mt19937_
   history.checkpointed = count;
 }
 
+void makeSnapshot(Opened& opened, FaultyFiles& files, History& history, std::mt19937_64& random) {
+  size_t checkpointed = 0;
+  const State state = stateOf(opened, checkpointed);
+  const std::string path = "/disk/snapshot " + std::to_string(random());
+  writeSnapshot(files, opened.store->snapshot(), path);
+  history.snapshot = path;
+  history.inSnapshot = state;
+}
+
+// Whether the last snapshot that was acknowledged is what it was made of, but for what has expired.
+bool isWhole(FaultyFiles& files, const History& history) {
+  if (history.snapshot.empty()) return true;
+  Opened opened(files, {.readOnly = true}, history.snapshot);
+  size_t checkpointed = 0;
+  State found = stateOf(opened, checkpointed);
+  for (const auto& [key, value] : found.objects) {
+    const auto at = history.inSnapshot.objects.find(key);
+    if (at == history.inSnapshot.objects.end() || at->second != value) return false;
+  }
+  for (const auto& [key, value] : history.inSnapshot.objects)
+    if (key[0] == 'k' && !found.objects.contains(key)) return false;
+  return found.records == history.inSnapshot.records && opened.store->verify().problems.empty();
+}
+
 // Some work; ends with an Error when the power is cut.
-void live(Opened& opened, History& history, std::mt19937_64& random) {
+void live(Opened& opened, FaultyFiles& files, History& history, std::mt19937_64& random) {
   const uint64_t id = opened.store->collection("c");
   size_t records = history.records.size();
   for (int round = 0; round < 40; ++round) {
     for (uint64_t i = random() % 6; i-- > 0;) {
-      const std::string key = "k" + std::to_string(random() % 12);
+      const bool expires = random() % 4 == 0;
+      const std::string key = (expires ? "t" : "k") + std::to_string(random() % 12);
       const bool durable = random() % 4 != 0;
       const uint64_t what = random() % 8;
       const Kind kind = what == 0 ? Kind::Delete : what < 3 ? Kind::Record : Kind::Put;
@@ -115,12 +156,15 @@ void live(Opened& opened, History& history, std::mt19937_64& random) {
                                 : kind == Kind::Delete ? ""
                                                        : std::to_string(random()) + std::string(random() % 3000, 'v');
       const std::string name = kind == Kind::Record ? Store::keyOf(id) : key;
-      history.steps.push_back({kind, key, value, durable, opened.post(kind, name, value, durable)});
+      const int64_t expiry = expires && kind == Kind::Put ? testTime + 1 + static_cast<int64_t>(random() % 30) : 0;
+      history.steps.push_back({kind, key, value, durable, expiry, opened.post(kind, name, value, durable, expiry)});
     }
+    ++testTime;
     opened.work();
     for (const auto& step : history.steps)
       if (!step.answer->isWell()) throw Error(Code::Internal, "the power is cut");
     if (random() % 8 == 0) makeCheckpoint(opened, history, id, random);
+    if (random() % 25 == 0) makeSnapshot(opened, files, history, random);
     if (random() % 30 == 0) return opened.store->close();
   }
 }
@@ -140,7 +184,7 @@ int losses(int cuts, FaultyFiles::Lies lies, uint64_t seed) {
         Opened opened(*files);
         isLost = isLost || !agrees(opened, history);
         if (isLost) break;
-        live(opened, history, random);
+        live(opened, *files, history, random);
       }
     } catch (const Error& error) {
       isLost = isLost || error.code == Code::Damaged;
@@ -151,6 +195,7 @@ int losses(int cuts, FaultyFiles::Lies lies, uint64_t seed) {
       Opened opened(*files);
       const Recovery recovery = opened.store->stats().recovery;
       isLost = isLost || !agrees(opened, history) || !opened.store->verify().problems.empty();
+      isLost = isLost || !isWhole(*files, history);
       EXPECT_TRUE(recovery.records == 0 || !recovery.wasClosed);
     } catch (const std::exception& error) {
       isLost = true;

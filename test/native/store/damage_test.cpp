@@ -112,6 +112,56 @@ TEST(StoreDamage, InTheMiddleOfAFileThatWasNotEnded) {
   EXPECT_EQ(opened.store->stats().recovery.torn, 0u);
 }
 
+// Bits that flip in a store whose process was killed, opened to go on with it: what was acknowledged is given as it was
+// or refused as damaged; but for the last commit, which nothing says of that it had ended.
+TEST(StoreDamage, EachFlippedBitOfAStoreThatWasNotClosed) {
+  auto files = emptyDisk();
+  std::map<std::string, std::string> expected;
+  std::vector<std::string> records;
+  {
+    Opened opened(*files);
+    const uint64_t id = opened.store->collection("c");
+    for (int i = 0; i < 38; ++i) {  // the last file is nearly full
+      const std::string key = "k" + std::to_string(i);
+      opened.append(id, records.emplace_back(300, static_cast<char>('a' + i % 26)));
+      opened.put(key, expected[key] = std::string(700, static_cast<char>('A' + i % 26)));
+    }
+  }
+  std::mt19937_64 random(13);
+  int refusedOpenings = 0, refusedReads = 0, lastGone = 0;
+  for (int flip = 0; flip < 600; ++flip) {
+    auto disk = files->afterKill();
+    std::vector<std::pair<std::string, Content*>> logs;
+    for (const auto& [name, content] : disk->contents())
+      if (name.find("/log-") != std::string::npos) logs.emplace_back(name, content);
+    // Of the one that is not ended, or of another one.
+    Content& content = *(flip % 2 ? logs.back() : logs[random() % logs.size()]).second;
+    content[random() % content.size()] ^= static_cast<std::byte>(1 << random() % 8);
+    try {
+      Opened opened(*disk);
+      for (const auto& [key, value] : expected) {
+        std::optional<std::string> found;
+        const auto code = codeOf([&] { found = opened.get(key); });
+        const bool isGone = !code && !found && key == "k37";
+        lastGone += isGone;
+        refusedReads += code == Code::Damaged;
+        ASSERT_TRUE(code == Code::Damaged || isGone || found == value) << flip << " " << key;
+      }
+      std::vector<std::string> read;
+      const auto code = codeOf([&] { read = opened.records(opened.store->collection("c")); });
+      ASSERT_TRUE(code == Code::Damaged || read == records) << flip;
+      EXPECT_FALSE(opened.put("new", "value").error);
+      EXPECT_EQ(opened.get("new"), "value");
+    } catch (const Error& error) {
+      ++refusedOpenings;
+      EXPECT_EQ(error.code, Code::Damaged) << error.what();
+    }
+  }
+  EXPECT_GT(refusedOpenings, 50);
+  EXPECT_GT(refusedReads, 50);
+  EXPECT_GT(lastGone, 0);
+}
+
 // What had not been written whole is cut off, and how much that was is said.
 TEST(StoreDamage, WhatWasTornIsSaid) {
   constexpr uint64_t kBytes = recordBytes(2, 100);

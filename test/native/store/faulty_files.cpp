@@ -42,8 +42,10 @@ class FaultyFile final : public File {
   void write(uint64_t offset, Bytes bytes) override {
     std::lock_guard lock(files_.mutex_);
     try {
-      files_.count(FaultyFiles::Does::Write, path_);
+      const bool isInside = offset + bytes.size() <= node_->now.size();
+      files_.count(isInside ? FaultyFiles::Does::Overwrite : FaultyFiles::Does::Write, path_);
     } catch (const Error&) {
+      if (files_.fails_ == FaultyFiles::Fails::MoreRoom) throw;
       // part of it was written before it failed, or the power was cut
       FaultyFiles::write(*node_, offset, bytes.first(bytes.size() / 2));
       throw;
@@ -52,8 +54,9 @@ class FaultyFile final : public File {
   }
   void allocate(uint64_t bytes) override {
     std::lock_guard lock(files_.mutex_);
-    files_.count(FaultyFiles::Does::Room, path_);
-    if (bytes > node_->now.size()) FaultyFiles::resize(*node_, bytes);
+    const bool isMore = bytes > node_->now.size();
+    files_.count(isMore ? FaultyFiles::Does::Room : FaultyFiles::Does::Overwrite, path_);
+    if (isMore) FaultyFiles::resize(*node_, bytes);
   }
   void truncate(uint64_t bytes) override {
     std::lock_guard lock(files_.mutex_);
@@ -95,10 +98,12 @@ void FaultyFiles::count(Does what, const std::string& path) {
   ++operations_;
   if (operations_ >= cutAt_) throw Error(Code::Internal, "'" + path + "': the power is cut");
   if (operations_ < failAt_) return;
-  const bool takesRoom = what == Does::Room || what == Does::Write;
+  const bool takesMore = what == Does::Room || what == Does::Write;
+  const bool takesRoom = takesMore || what == Does::Overwrite;
   if (fails_ == Fails::Once && operations_ == failAt_)
     throw Error(takesRoom ? Code::OutOfMemory : Code::Internal, "'" + path + "': a fault on order");
   if (fails_ == Fails::Room && takesRoom) throw Error(Code::OutOfMemory, "'" + path + "': No space left on device");
+  if (fails_ == Fails::MoreRoom && takesMore) throw Error(Code::OutOfMemory, "'" + path + "': No space left on device");
   if (fails_ == Fails::Reads && what == Does::Read) throw Error(Code::Internal, "'" + path + "': Input/output error");
 }
 
@@ -152,8 +157,8 @@ void FaultyFiles::change(Renaming change) {
 std::unique_ptr<File> FaultyFiles::open(const std::string& path, Open how) {
   std::lock_guard lock(mutex_);
   const bool isMade = how == Open::Create || how == Open::CreateNew;
-  count(isMade ? Does::Room : Does::Name, path);
   const auto at = names_.find(path);
+  count(!isMade ? Does::Name : at == names_.end() ? Does::Room : Does::Overwrite, path);
   std::shared_ptr<Node> node = at == names_.end() ? nullptr : at->second;
   if (node && how == Open::CreateNew) throw Error(Code::Internal, "'" + path + "' is there already");
   if (!node && !isMade) return nullptr;
@@ -168,7 +173,7 @@ std::unique_ptr<File> FaultyFiles::open(const std::string& path, Open how) {
 
 bool FaultyFiles::makeFolder(const std::string& path) {
   std::lock_guard lock(mutex_);
-  count(Does::Room, path);
+  count(folders_.contains(path) ? Does::Name : Does::Room, path);
   return !names_.contains(path) && folders_.insert(path).second;
 }
 
@@ -179,6 +184,8 @@ std::optional<std::vector<std::string>> FaultyFiles::list(const std::string& pat
   std::vector<std::string> found;
   for (const auto& [name, node] : names_)
     if (folderOf(name) == path) found.push_back(name.substr(path.size() + 1));
+  for (const std::string& folder : folders_)
+    if (folder != path && folderOf(folder) == path) found.push_back(folder.substr(path.size() + 1));
   return found;
 }
 

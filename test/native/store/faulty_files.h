@@ -38,8 +38,9 @@ class FaultyFiles final : public Files {
 
   // From the `at`-th operation on (from 1) nothing is done any more, as when the power is cut.
   void cutPowerAt(uint64_t at) { cutAt_ = at; }
-  // The `at`-th operation fails, alone; or all that take room from then on, or all reads.
-  enum class Fails { Once, Room, Reads };
+  // The `at`-th operation fails, alone; or from then on all that take room, all that take more of it than they had, or
+  // all reads.
+  enum class Fails { Once, Room, MoreRoom, Reads };
   void failAt(uint64_t at, Fails what = Fails::Once) { failAt_ = at, fails_ = what; }
   void mend() { failAt_ = cutAt_ = UINT64_MAX, unreadable_ = {}; }
   // Whatever reads this byte fails, as with a bad sector.
@@ -68,7 +69,7 @@ class FaultyFiles final : public Files {
     std::string from, to;  // empty: none
     std::shared_ptr<Node> node;
   };
-  enum class Does { Read, Write, Room, Sync, Name };
+  enum class Does { Read, Write, Overwrite, Room, Sync, Name };
   void count(Does what, const std::string& path);
   void apply(const Renaming& change, Names& names) const;
   void change(Renaming change);

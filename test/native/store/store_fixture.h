@@ -30,11 +30,11 @@ inline int64_t testTime = 1'000'000;
 
 class Opened {
  public:
-  explicit Opened(Files& files, Store::Options options = {}) {
+  explicit Opened(Files& files, Store::Options options = {}, const std::string& path = kPath) {
     options.files = &files;
     options.now = [] { return testTime; };
     if (!options.fileBytes) options.fileBytes = 16 << 10;
-    store = Store::open(kPath, options);
+    store = Store::open(path, options);
   }
   std::shared_ptr<Answer> post(Kind kind, std::string key, std::string value, bool durable = true, int64_t expiry = 0) {
     auto answer = std::make_shared<Answer>();

@@ -40,6 +40,28 @@ TEST(Store, ListsByPrefixInPages) {
   EXPECT_TRUE(std::is_sorted(all.begin(), all.end()));
 }
 
+// More than is looked at under one lock, gone ones among it.
+TEST(Store, ListsMany) {
+  auto files = emptyDisk();
+  Opened opened(*files, {.fileBytes = 4 << 20});
+  std::vector<std::string> expected;
+  for (int i = 0; i < 5000; ++i) {
+    const std::string key = "k" + std::to_string(10'000 + i);
+    opened.post(Kind::Put, key, "v", false, i % 3 == 0 ? testTime + 5 : 0);
+    if (i % 7 == 0) opened.post(Kind::Delete, key, "", false);
+    if (i % 3 && i % 7) expected.push_back(key);
+  }
+  opened.work();
+  testTime += 5;
+  EXPECT_EQ(opened.store->list("k", "", 100'000), expected);
+  EXPECT_EQ(opened.store->list("k", "", 2000), std::vector(expected.begin(), expected.begin() + 2000));
+  EXPECT_EQ(opened.store->list("k", expected[1999], 100'000), std::vector(expected.begin() + 2000, expected.end()));
+  EXPECT_EQ(opened.store->list("l", "", 100'000), std::vector<std::string>());
+  opened.work();
+  EXPECT_EQ(opened.store->list("k", "", 100'000), expected);
+  EXPECT_EQ(opened.store->stats().objects, expected.size());
+}
+
 TEST(Store, ManyWritesAreOneSync) {
   auto files = emptyDisk();
   Opened opened(*files, {.fileBytes = 1 << 20});
@@ -157,6 +179,31 @@ TEST(Store, SizeOnDiskStaysInProportionWhileWritesWait) {
   }
   EXPECT_LE(most, 2u << 20);  // 20 MB were written
   EXPECT_GT(opened.store->stats().rewritten, 10u);
+}
+
+// Files of which less than half is dead are left alone until somebody asks for what they take.
+TEST(Store, ReclaimsWhatIsAskedFor) {
+  auto files = emptyDisk();
+  Opened opened(*files);
+  std::map<std::string, std::string> model;
+  for (int i = 0; i < 200; ++i)
+    opened.put("k" + std::to_string(i), model["k" + std::to_string(i)] = std::string(500, 'a'));
+  for (int i = 0; i < 200; i += 9)
+    opened.put("k" + std::to_string(i), model["k" + std::to_string(i)] = std::string(500, 'b'));
+  opened.work();
+  const StoreStats before = opened.store->stats();
+  EXPECT_GT(before.deadBytes, 8000u);
+  EXPECT_EQ(before.rewritten, 0u);
+  opened.store->reclaim();
+  opened.work();
+  const StoreStats after = opened.store->stats();
+  EXPECT_LT(after.deadBytes, before.deadBytes / 4);
+  EXPECT_LT(after.diskBytes, before.diskBytes - before.deadBytes / 2);
+  for (const auto& [key, value] : model) EXPECT_EQ(opened.get(key), value);
+  const uint64_t rewritten = after.rewritten;
+  opened.store->reclaim();
+  opened.work();
+  EXPECT_EQ(opened.store->stats().rewritten, rewritten);  // there is nothing left
 }
 
 TEST(Store, SmallFilesBecomeOne) {
@@ -314,6 +361,12 @@ TEST(Store, WhatIsNoStoreIsRefused) {
   EXPECT_EQ(codeOf([&] { Opened other(*files); }), Code::InvalidArgument);
   replace([&] { header.version = 2; });
   EXPECT_EQ(codeOf([&] { Opened other(*files); }), Code::Damaged);
+  for (const size_t left : {0, 5, 8, 63, 64}) {  // it was cut
+    manifest = Content(good.begin(), good.begin() + static_cast<ptrdiff_t>(left));
+    EXPECT_EQ(codeOf([&] { Opened cut(*files); }), Code::Damaged) << left;
+  }
+  manifest = Content(7, std::byte{'x'});
+  EXPECT_EQ(codeOf([&] { Opened other(*files); }), Code::InvalidArgument);
 }
 
 TEST(Store, Limit) {

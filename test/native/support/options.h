@@ -15,6 +15,8 @@ struct Options {
   bool watched = false;          // --watched: fails where the build does not watch what emulated kernels access
   int64_t onlyCase = -1;         // --case 12: one of them
   bool rareRows = false;         // --rare-rows: what rows that can't be mended cost, against ordinary ones
+  uint64_t share = 1;            // --share 3: conformance cases on a third of their devices each; see devicesOf()
+  uint64_t part = 0, parts = 1;  // --part 1 --parts 2: every second conformance case, from the second on
   uint64_t skipFirst = 0;        // --skip-first 20: so many conformance cases are left out, which a process has run
   bool stopWhenLost = false;     // --stop-when-lost: no more cases after one that has lost the device
   bool full = false;             // SWITCHYARD_TEST_FULL=1: every repetition, not those alone that each change gets

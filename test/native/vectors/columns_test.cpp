@@ -31,9 +31,9 @@ TEST(VectorColumns, TakeLittleWhereEachRowHasAKeyOfItsOwn) {
   std::set<std::string> late;
   for (size_t row = kRows - 300; row < kRows; ++row) late.insert("seen.user" + std::to_string(row));
   const size_t before = columns.bytes();
-  columns.extend(late, kRows, textOf);
-  EXPECT_LT(columns.bytes() - before, 300 * 1000);
-  const Bits found = Filter(R"({"op": "exists", "field": "seen.user19990", "value": true})").evaluate(columns, kRows);
+  const HeldColumns held = columns.extend(late, kRows, textOf);
+  EXPECT_LT(columns.bytes(), before + 300 * 1000);
+  const Bits found = Filter(R"({"op": "exists", "field": "seen.user19990", "value": true})").evaluate(held, kRows);
   EXPECT_EQ(found.count(), 1u);
   EXPECT_TRUE(found.has(19990));
 }
@@ -58,8 +58,8 @@ TEST(VectorColumns, ComeUpToOneAnother) {
   Columns columns;
   columns.extend({"a"}, 700, textOf);
   columns.extend({"b"}, 1500, textOf);
-  columns.extend({"a", "b", "c"}, 3000, textOf);
-  const auto count = [&](const char* json) { return Filter(json).evaluate(columns, 3000).count(); };
+  const HeldColumns held = columns.extend({"a", "b", "c"}, 3000, textOf);
+  const auto count = [&](const char* json) { return Filter(json).evaluate(held, 3000).count(); };
   EXPECT_EQ(count(R"({"op": "eq", "field": "a", "value": 3})"), 429u);
   EXPECT_EQ(count(R"({"op": "eq", "field": "b", "value": "3"})"), 600u);
   EXPECT_EQ(count(R"({"op": "exists", "field": "c", "value": true})"), 0u);
@@ -70,10 +70,49 @@ TEST(VectorColumns, OfFieldsThatNobodyHasAreForgotten) {
   const std::string text = R"({"year": 1990})";
   for (int i = 0; i < 1000; ++i) {
     const Filter filter(R"({"op": "eq", "field": "typo)" + std::to_string(i) + R"(", "value": 1})");
-    columns.extend(filter.fields(), 1, [&](size_t) { return std::string_view(text); });
-    EXPECT_THROW(filter.check({&columns}), Error);
+    EXPECT_THROW(filter.check({columns.extend(filter.fields(), 1, [&](size_t) { return std::string_view(text); })}),
+                 Error);
   }
   EXPECT_EQ(columns.bytes(), 0u);
+}
+
+// However many fields are asked for, one after the other: those that were asked for last have columns, and a filter
+// keeps its own until it has ended.
+TEST(VectorColumns, AreNoMoreThanSoMany) {
+  constexpr size_t kFields = 500, kRows = 50;
+  std::vector<std::string> texts;
+  for (size_t row = 0; row < kRows; ++row) {
+    Json json;
+    for (size_t field = 0; field < kFields; ++field) json["f" + std::to_string(field)] = (row + field) % 10;
+    texts.push_back(json.dump());
+  }
+  const auto textOf = [&](size_t row) { return std::string_view(texts[row]); };
+  Columns columns;
+  const auto is3 = [](size_t field) {
+    return Filter(R"({"op": "eq", "value": 3, "field": "f)" + std::to_string(field) + R"("})");
+  };
+  const auto expectRight = [&](const HeldColumns& held, size_t field) {
+    const Bits found = is3(field).evaluate(held, kRows);
+    for (size_t row = 0; row < kRows; ++row) ASSERT_EQ(found.has(row), (row + field) % 10 == 3) << field;
+  };
+  const HeldColumns first = columns.extend({"f0"}, 20, textOf);
+  size_t most = 0;
+  for (size_t field = 1; field < kFields; ++field) {
+    columns.extend({"f1"}, kRows, textOf);  // which is asked for again and again
+    expectRight(columns.extend(is3(field).fields(), kRows, textOf), field);
+    most = std::max(most, columns.bytes());
+  }
+  const std::set<std::string> left = columns.fields();
+  EXPECT_EQ(left.size(), Columns::kMost);
+  EXPECT_TRUE(left.contains("f1") && left.contains("f499") && !left.contains("f2") && !left.contains("f0"));
+  EXPECT_LT(most, Columns::kMost * 2 * (sizeof(Column) + kRows * 40));
+  for (size_t row = 0; row < 20; ++row) EXPECT_EQ(is3(0).evaluate(first, 20).has(row), row % 10 == 3);
+  expectRight(columns.extend({"f0"}, kRows, textOf), 0);
+  std::set<std::string> many;
+  for (size_t field = 0; field < 100; ++field) many.insert("f" + std::to_string(field));
+  const HeldColumns held = columns.extend(many, kRows, textOf);  // of one filter
+  for (size_t field = 0; field < 100; ++field) expectRight(held, field);
+  EXPECT_EQ(columns.fields(), many);
 }
 
 TEST(VectorColumns, SayWhichMetadataIsDamaged) {
@@ -105,7 +144,7 @@ TEST(VectorFilters, TakeLongLists) {
                                    : R"({"x": false})");
   }
   Columns columns;
-  columns.extend({"x"}, kCount, [&](size_t row) { return std::string_view(texts[row]); });
+  const HeldColumns held = columns.extend({"x"}, kCount, [&](size_t row) { return std::string_view(texts[row]); });
   std::unordered_set<int> wantedTexts;
   Json values = Json::array();
   for (size_t i = 0; i < kCount; ++i) {
@@ -115,8 +154,8 @@ TEST(VectorFilters, TakeLongLists) {
   }
   for (const Json& other : {Json(true), Json(false), Json(nullptr), Json("x")}) {
     values.back() = other;
-    const Bits in = Filter(Json{{"op", "in"}, {"field", "x"}, {"values", values}}.dump()).evaluate(columns, kCount);
-    const Bits nin = Filter(Json{{"op", "nin"}, {"field", "x"}, {"values", values}}.dump()).evaluate(columns, kCount);
+    const Bits in = Filter(Json{{"op", "in"}, {"field", "x"}, {"values", values}}.dump()).evaluate(held, kCount);
+    const Bits nin = Filter(Json{{"op", "nin"}, {"field", "x"}, {"values", values}}.dump()).evaluate(held, kCount);
     std::unordered_set<int> wantedNumbers;
     for (const Json& each : values)
       if (each.is_number()) wantedNumbers.insert(each.get<int>());

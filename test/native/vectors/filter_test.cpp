@@ -136,15 +136,15 @@ TEST(VectorFilters, AreWhatTheJsonSays) {
     Columns columns;
     const auto textOf = [&](size_t row) { return std::string_view(texts[row]); };
     for (size_t count : {70, 130}) {  // the second time there are more rows
-      columns.extend({"x", "y", "z", "x.y", "y.x.z"}, count, textOf);
+      const HeldColumns held = columns.extend({"x", "y", "z", "x.y", "y.x.z"}, count, textOf);
       for (int i = 0; i < 20; ++i) {
         const Json json = drawn.filter();
         const Filter filter(json.dump());
-        const Bits found = filter.evaluate(columns, count);
+        const Bits found = filter.evaluate(held, count);
         for (size_t row = 0; row < count; ++row)
           ASSERT_EQ(found.has(row), holds(json, rows[row])) << json << " of " << rows[row];
         // Fewer rows than there are columns of.
-        const Bits some = filter.evaluate(columns, 65);
+        const Bits some = filter.evaluate(held, 65);
         for (size_t row = 0; row < 65; ++row) ASSERT_EQ(some.has(row), found.has(row)) << json;
         EXPECT_LE(some.count(), 65u);
       }
@@ -155,9 +155,8 @@ TEST(VectorFilters, AreWhatTheJsonSays) {
 std::string refused(const std::string& json, const std::string& row) {
   const Filter filter(json);
   Columns columns;
-  columns.extend(filter.fields(), 1, [&](size_t) { return std::string_view(row); });
   try {
-    filter.check({&columns});
+    filter.check({columns.extend(filter.fields(), 1, [&](size_t) { return std::string_view(row); })});
   } catch (const Error& error) {
     EXPECT_EQ(error.code, Code::InvalidArgument);
     EXPECT_EQ(error.details.argument, "options.filter");

@@ -6,7 +6,8 @@ const { types, kAll, later, expectOrder } = require('../../../support/faulty-clu
 
 describe.each(types)('on %s, one fault in the cluster', (type) => {
   const contextTypes = [type];
-  const places = ['upload', 'launch', 'readback'];
+  const places =
+    type === 'cpu' ? ['upload', 'launch', 'readback'] : rounds(['launch'], ['upload', 'launch', 'readback']);
 
   describe.each(places)('at %s, with a job', (place) => {
     const order = (fault, more = '') => `${fault}@${place}:after=1:once${more}`; // the first is the self-test's

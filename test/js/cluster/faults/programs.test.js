@@ -1,6 +1,6 @@
 // Faults while a user's program or joined jobs run.
 'use strict';
-const { types, folder, kAll, later, expectOrder } = require('../../../support/faulty-clusters');
+const { types, folder, kAll, cluster, later, expectOrder } = require('../../../support/faulty-clusters');
 
 (types.includes('vulkan') ? describe.each(['kernel', 'render']) : describe.skip.each(['no Vulkan']))(
   "a user's program: %s",
@@ -50,8 +50,14 @@ const { types, folder, kAll, later, expectOrder } = require('../../../support/fa
 );
 
 describe('jobs that are joined', () => {
-  const life = later('oom@launch:after=1:times=2:once', { scenario: 'joined', contextTypes: ['cpu'] });
   test('are tried alone when there is no memory for all', async () => {
-    expectOrder(await life(), { jobs: { ok: 64 } });
+    // On a busy machine the first job may go before the others are there: then it is what meets the fault.
+    const wasAlone = ({ jobs }) => jobs.ok === 63 && jobs.ERR_OUT_OF_MEMORY === 1;
+    const plan = { scenario: 'joined', contextTypes: ['cpu'] };
+    const life = () => cluster('oom@launch:after=1:times=2:once', plan, { slow: true });
+    let report = await life();
+    for (let tries = 1; tries < 8 && wasAlone(report); ++tries) report = await life();
+    expectOrder(report, { jobs: { ok: 64 } });
+    expect(report).toMatchObject({ faults: 2, forks: 2, lost: [] });
   });
 });

@@ -3,10 +3,12 @@
 'use strict';
 const { Coordinator } = require('../../../../lib/cluster/primary/coordinator');
 const { ContextView } = require('../../../../lib/cluster/primary/context-view');
+const { Launch } = require('../../../../lib/cluster/primary/job');
 const { Member } = require('../../../../lib/cluster/primary/member');
 const { Speeds } = require('../../../../lib/cluster/primary/speeds');
 const { MetricsBlock } = require('../../../../lib/metrics/metrics');
 const { readConfig } = require('../../../../lib/config/config');
+const { Degradation } = require('../../../../lib/operations');
 const { nowMs } = require('../../../../lib/core/clock');
 const { readError } = require('../../../../lib/cluster/wire/codec');
 const { stepsOf } = require('../../../../lib/cluster/journal');
@@ -15,7 +17,12 @@ const protocol = require('../../../../lib/cluster/wire/protocol');
 const { ask, result, done } = protocol;
 const quiet = { isLevelEnabled: () => false, debug() {}, info() {}, warn() {}, error() {} };
 
-function setUp() {
+function setUp(overloadAge = Infinity) {
+  const degradation = new Degradation(
+    overloadAge,
+    () => 0,
+    () => {},
+  );
   const own = new MetricsBlock();
   /** @type {any} */
   const parts = {
@@ -31,6 +38,7 @@ function setUp() {
     mayHave: () => true,
     goneFor: () => undefined,
     emit: jest.fn(),
+    degradation: () => degradation,
   };
   const coordinator = new Coordinator(parts);
   let slots = 0;
@@ -54,16 +62,17 @@ function setUp() {
     member.contexts = [context];
     parts.all = [...parts.all, context];
   };
-  return { coordinator, join, addContext, own, parts };
+  return { coordinator, join, addContext, own, parts, degradation };
 }
 
 let lastAsk = 0;
 /** An ask with one output in a region; equal ones have the same digest. */
-function askFor(coordinator, from, { digest = 0, deadline = 0, lent = false } = {}) {
+function askFor(coordinator, from, { digest = 0, deadline = 0, lent = false, priority = 0 } = {}) {
   const number = ++lastAsk;
   const message = protocol.begin(protocol.kAsk, ask.body + 2 + protocol.output.numbers);
   message[ask.number] = number;
   message[ask.deadline] = deadline;
+  message[ask.priority] = priority;
   message[ask.retries] = 2;
   message[ask.flags] = (digest ? protocol.kCacheFlag : 0) + (lent ? protocol.kLentFlag : 0);
   message[ask.digest] = digest;
@@ -120,6 +129,45 @@ test('equal jobs: the second gets a copy, and the first its result when that is 
   expect(codes(b)).toHaveLength(1);
   expect(codes(a)).toEqual([[first, 'ok']]);
   expect(coordinator.usesMemoryOf(a.serial)).toBe(false);
+  coordinator.close();
+});
+
+test('under overload jobs of the lowest priority are refused, and told of', () => {
+  const { coordinator, join, degradation } = setUp(100);
+  const a = join();
+  const high = askFor(coordinator, a, { priority: 1 });
+  askFor(coordinator, a);
+  degradation.look(nowMs(), 400);
+  const low = askFor(coordinator, a);
+  expect(codes(a)).toEqual([[low, 'ERR_QUEUE_FULL']]);
+  const { message, retryAfter } = readError(a.results[0], result, 0);
+  expect(message).toMatch(/priority below 1 are refused, which this one's, 0, is/);
+  expect(retryAfter).toBeGreaterThan(0);
+  expect(askFor(coordinator, a, { priority: 1 })).toBeGreaterThan(high);
+  expect(codes(a)).toHaveLength(1);
+  expect(coordinator.pending).toBe(3);
+  coordinator.close();
+});
+
+test("a job's part of its launch is told by its rows", () => {
+  const { coordinator, join, addContext } = setUp();
+  const a = join(),
+    c = join();
+  addContext(c);
+  const number = askFor(coordinator, a);
+  coordinator.dispatch();
+  finish(coordinator, c);
+  expect(codes(a)).toEqual([[number, 'ok']]);
+  expect(a.results[0][result.part]).toBe(1);
+  const weights = [1, 2, 5];
+  const jobs = weights.map((rows) => ({ number: rows, rows, cost: 0 }));
+  const launch = new Launch(jobs, c, undefined);
+  expect(jobs.map((job) => launch.partOf(job, 3))).toEqual([1 / 8, 2 / 8, 5 / 8]);
+  expect(jobs.map((job) => launch.partOf(job, 1))).toEqual([1, 1, 1]);
+  const byCost = [1, 3].map((cost) => ({ number: cost, rows: 0, cost }));
+  expect(byCost.map((job) => new Launch(byCost, c, undefined).partOf(job, 2))).toEqual([0.25, 0.75]);
+  const nothing = [0, 0].map((cost) => ({ number: 1, rows: 0, cost }));
+  expect(nothing.map((job) => new Launch(nothing, c, undefined).partOf(job, 2))).toEqual([0.5, 0.5]);
   coordinator.close();
 });
 

@@ -58,6 +58,12 @@ const error = {
   retryAfter: 5,
 };
 
+const budget = { name: 'all', period: 'day', limit: 10, spent: 10.5, state: 'stopped', resetsAt: 1_800_000_000_000 };
+const useRow = {
+  ...{ device: 'cpu:0', kind: 'cpu', workload: 'matmul', caller: '', token: '', model: '' },
+  ...{ jobs: 1, ms: 0.5, cost: 0.25, units: 0, unitMs: 0, soloUnits: 0, soloMs: 0, cached: 0 },
+  ...{ savedByCache: 0, savedByBatching: 0, savedByRouting: 0, again: 0, againCost: 0 },
+};
 const toMember = [
   { type: 'welcome', page: 7, workerId: 1 },
   {
@@ -100,8 +106,24 @@ const toMember = [
   { type: 'follow', number: 1, id: 'report-13' },
   { type: 'where', number: 1, text: 'it was running on 1-cpu-0' },
   { type: 'own', key: 'store:/data', turn: 3, folder: '/dev/shm/switchyard', isLost: true },
+  { type: 'stand-by', key: 'store:/data', turn: 3, folder: '/dev/shm/switchyard', address: '/dev/shm/switchyard/s3' },
   { type: 'disown', key: 'store:/data', turn: 3 },
   { type: 'gone', key: 'store:/data', turn: 3 },
+  { type: 'spent' },
+  { type: 'spent', budget },
+  { type: 'degrade', stage: 'small-batches' },
+  { type: 'tell-use', number: 3 },
+  { type: 'event', name: 'budget', event: budget },
+  {
+    type: 'event',
+    name: 'alert',
+    event: { name: 'slow', metric: 'latency', state: 'firing', since: 5, value: 600.5, threshold: 500 },
+  },
+  {
+    type: 'event',
+    name: 'degradation',
+    event: { stage: 'none', stages: ['none'], since: 5, refused: 0, refusedBelow: null, queueAge: 0.5 },
+  },
   { type: 'end', reason: 'device-lost' },
   { type: 'bye', reason: 'nonsense' },
 ];
@@ -147,7 +169,14 @@ const toCoordinator = [
   { type: 'owned', key: 'store:/data', turn: 3, address: '/dev/shm/switchyard/1' },
   { type: 'disowned', key: 'store:/data', turn: 3 },
   { type: 'disowned', key: 'store:/data', turn: 3, error: { code: 'ERR_LOCKED', message: 'it is locked' } },
+  { type: 'standing-by', key: 'store:/data', turn: 3 },
   { type: 'released', id: 1, key: 'store:/data' },
+  { type: 'device-use', rows: [] },
+  { type: 'device-use', rows: [useRow], number: 3 },
+  {
+    type: 'kept-results',
+    tiers: [{ name: 'redis', entries: null, bytes: null, limit: null, hits: 1, misses: 2, state: 'away' }],
+  },
 ];
 
 describe.each([

@@ -7,6 +7,7 @@ const { createContext, GPUContext } = require('../../../../lib/context');
 const { protocol, codec, Channel } = require('../../../../lib/cluster/wire');
 const { Asks, kNoDigest } = require('../../../../lib/cluster/worker/asks');
 const { statusPage } = require('../../../../lib/metrics');
+const { DeviceUse } = require('../../../../lib/operations');
 const { until } = require('../../../support/waiting');
 
 const { ask, output, assign, assigned, done, result, kTypeAt } = protocol;
@@ -45,6 +46,7 @@ test('a job from its ask to its result', async () => {
     config: { timeout: Infinity, retries: 2 },
     registry: { find: (member, index) => member === 7 && index === 3 && context },
     events: { completed: (type, ended) => ended, failed: (workload, error) => error, ranIn() {} },
+    use: new DeviceUse({ cpu: 3_600_000 }, String),
   });
   asks.connect(requester);
   const call = describeCall({
@@ -143,12 +145,13 @@ test('a job from its ask to its result', async () => {
   answer[result.attempts] = 4;
   answer[result.switch] = 0.5;
   answer[result.compute] = 0.25;
+  answer[result.part] = 0.5;
   codec.checkFromCoordinator(answer, 0, answer.length);
   asks.onResult(answer, 0);
   const { outputs, timings, ...rest } = await outcome;
   expect([...outputs.output.data]).toEqual([11, 22, 33]);
   expect(timings).toMatchObject({ switch: 0.5, compute: 0.25 });
-  expect(rest).toMatchObject({ workerId: 1, batchSize: 2, attempts: 4, cached: false });
+  expect(rest).toMatchObject({ workerId: 1, batchSize: 2, attempts: 4, cached: false, cost: 0.125 });
 });
 
 test('the numbers of an ask that JavaScript writes have their places in the scratch array', () => {

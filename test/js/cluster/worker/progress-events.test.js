@@ -8,7 +8,9 @@ const { sleep, until } = require('../../../support/waiting');
 test('it does not go back, nor come sooner', async () => {
   let step;
   const emitter = new EventEmitter();
-  const requester = { isAsking: false, steps: () => (step ? [step] : []) };
+  let onAgain;
+  const whenAgain = (hears) => (onAgain = hears);
+  const requester = { isAsking: false, steps: () => (step ? [step] : []), whenAgain };
   const events = new ProgressEvents({ emitter, requester, ask: () => Promise.resolve([]) });
   const told = [];
   emitter.on('progress', ({ done }) => told.push(done));
@@ -26,7 +28,7 @@ test('it does not go back, nor come sooner', async () => {
   await until(() => told.length === 1, 2000, 'it is told');
   settle(before, null, undefined);
   const [number, second] = begin();
-  requester.onAgain(before, number);
+  onAgain(before, number);
   at(number, 2);
   await sleep(250);
   expect(told).toEqual([5]);

@@ -72,6 +72,26 @@ test.each(liars)('%s is no frame', (_, bytes, message) => {
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20);
 });
 
+test.each([1, 5, 16, 1000, 1 << 20])(
+  'one that there is no memory for is passed over, in pieces of %i bytes',
+  (step) => {
+    const frames = [];
+    const allocate = (bytes) => {
+      if (bytes > 1000) throw new RangeError('Array buffer allocation failed');
+      return new ArrayBuffer(bytes);
+    };
+    const reader = new FrameReader((frame, bytes) => frames.push({ ...frame, bytes }), undefined, allocate);
+    for (let at = 0; at < all.length; at += step) reader.push(all.subarray(at, at + step));
+    const [last] = encodeFrame({ id: 9 }, []);
+    reader.push(last);
+    expect(frames.map(({ head }) => head.id)).toEqual([1, 2, 3, undefined, 9]);
+    const lost = frames.filter((frame) => frame.lost);
+    expect(lost).toEqual([frames[3]]);
+    expect(lost[0]).toMatchObject({ parts: [], lost: { code: 'ERR_OUT_OF_MEMORY' } });
+    expect(lost[0].lost.message).toMatch(/100000 bytes/);
+  },
+);
+
 test('a call that is too long says what to do', () => {
   const part = { buffer: new ArrayBuffer(0), byteOffset: 0, byteLength: 2 ** 30 + 8 };
   expect(() => encodeFrame({ id: 1 }, [part])).toThrow(

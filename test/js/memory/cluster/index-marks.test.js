@@ -2,6 +2,7 @@
 // owner's death, checkpoints, segments that were merged.
 'use strict';
 const { FakeCollection } = require('../../../support/fake-collection');
+const { fakeTiers } = require('../../../support/fake-tiers');
 const { gpu } = require('../../../support/random-data');
 const { IndexCore } = require('../../../../lib/memory/vectors/index-core');
 const { ownerOf } = require('../../../../lib/memory/vectors/owner');
@@ -98,6 +99,24 @@ test('one of format 1 is one of format 3 before its first mark, and read by who 
   await add(last, 1, ['b']);
   expect(last.size).toBe(3);
   await last.close();
+});
+
+test('where memory is full writes are refused, but for those that were done before', async () => {
+  const { tiers, set } = fakeTiers({ hasDevice: false });
+  const core = new IndexCore({ ...ownerOf(context), tiers }, kKind, kSmall, {
+    collection: new FakeCollection(),
+    isShared: true,
+  });
+  await core.recover();
+  await add(core, 1, ['a']);
+  set({ host: 0.9 });
+  await expect(add(core, 2, ['b'])).rejects.toMatchObject({ code: 'ERR_OUT_OF_MEMORY' });
+  await add(core, 1, ['a']);
+  expect(await remove(core, 3, ['a'])).toBe(1); // which makes room
+  set({ host: 0.1 });
+  await add(core, 2, ['b']);
+  expect(core.size).toBe(1);
+  await core.close();
 });
 
 test('a write that the disk refused is tried again', async () => {

@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const gpu = require('../../../..');
+const { churn, searches, stop } = require('../../../support/memory-churn');
 const { MemoryCluster } = require('../../../support/memory-cluster');
 const { rounds } = require('../../../support/rounds');
 const { until } = require('../../../support/waiting');
@@ -43,9 +44,6 @@ const close = async ({ kept }) => {
   await kept.index?.close();
   await kept.store?.close();
   kept.index = kept.store = undefined;
-};
-const stop = ({ kept }) => {
-  kept.isEnding = true;
 };
 const add = ({ kept }, ids, vectors, options) => kept.index.add(ids, vectors, options);
 const search = ({ kept }, query, options) => kept.index.search(query, options);
@@ -171,6 +169,72 @@ describe.each(['by its name', 'in a store'])('an index %s', (kind) => {
     await alone.close();
   });
 
+  test('a filter is as it was at the call', async () => {
+    for (const worker of [a, b]) await open(worker);
+    const rows = [
+      [1, 0, 0, 0],
+      [0, 1, 0, 0],
+    ];
+    await cluster.on(a, add, ['a', 'b'], rows, { metadata: [{ lang: 'de' }, { lang: 'en' }] });
+    const changing = async ({ kept }) => {
+      const filter = { $or: [{ lang: 'de' }] };
+      const searching = kept.index.search([1, 1, 1, 1], { filter });
+      filter.$or[0].lang = 'en';
+      return (await searching).ids;
+    };
+    for (const worker of [a, b]) expect(await cluster.on(worker, changing)).toEqual(['a']);
+  });
+
+  test('durable writes are for what is in a store', async () => {
+    for (const worker of [a, b]) await open(worker);
+    for (const worker of [a, b]) {
+      const writes = [
+        () => cluster.on(worker, ({ kept }) => kept.index.upsert(['a'], [[1, 0, 0, 0]], { durable: true })),
+        () => cluster.on(worker, ({ kept }) => kept.index.remove(['a'], { durable: true })),
+      ];
+      for (const write of writes) {
+        if (kind === 'in a store') await write();
+        else
+          expect(await errorOf(write)).toMatchObject({
+            code: 'ERR_INVALID_ARGUMENT',
+            argument: 'options.durable',
+            message: expect.stringMatching(/has no store/),
+          });
+      }
+    }
+  });
+
+  test('of two handles in a process the second one goes on, and stats() is the caller’s own', async () => {
+    const lib = path.resolve(__dirname, '../../../../lib');
+    const count = ({ require, kept }, at) => {
+      const { IndexCore } = require(`${at}/memory/vectors/index-core`);
+      const recover = (kept.recover ??= IndexCore.prototype.recover);
+      kept.recovers = 0;
+      IndexCore.prototype.recover = function counted() {
+        kept.recovers += 1;
+        return recover.call(this);
+      };
+    };
+    await cluster.on(a, count, lib);
+    for (const worker of [a, b]) await open(worker);
+    await cluster.on(a, add, ['a'], [[1, 0, 0, 0]]);
+    await cluster.on(a, close); // it owns it still
+    await cluster.on(b, ({ kept }) => {
+      kept.first = [kept.index, kept.store];
+    });
+    await open(b);
+    await cluster.on(b, async ({ kept }) => {
+      for (const each of kept.first) await each?.close();
+    });
+    expect(await cluster.on(b, search, [1, 0, 0, 0], {})).toMatchObject({ ids: ['a'] });
+    expect(await cluster.on(a, ({ kept }) => kept.recovers)).toBe(1);
+    const changed = ({ kept }) => {
+      kept.index.stats().segments.length = 0;
+      return kept.index.stats().segments.length;
+    };
+    expect(await cluster.on(b, changed)).toBeGreaterThan(0);
+  });
+
   test('another kind under the name is refused', async () => {
     await open(a);
     expect(await errorOf(() => open(b, { ...kOptions, dimensions: 5 }))).toMatchObject({
@@ -221,47 +285,6 @@ describe.each(['by its name', 'in a store'])('an index %s', (kind) => {
     for (const [id, value] of expected) expect(found.get(id)).toBe(value);
   });
 });
-
-/**
- * Adds, upserts and removes of ids of its own, some at once: an add that was done twice would find its id there, a
- * removal that was done twice would count less.
- */
-const churn = async ({ kept }, own, atOnce) => {
-  kept.isEnding = false;
-  const { index } = kept;
-  const there = new Map();
-  const one = async (lane) => {
-    for (let i = 0; !kept.isEnding; ++i) {
-      const id = `${own}-${lane}-${i}`;
-      await index.add([id], [[i, 1, 0, 0]]);
-      there.set(id, i);
-      if (i % 4 === 1) {
-        await index.upsert([id], [[i + 0.5, 1, 0, 0]]);
-        there.set(id, i + 0.5);
-      } else if (i % 4 === 3) {
-        const before = `${own}-${lane}-${i - 1}`;
-        const count = await index.remove([id, before, 'nobody']);
-        if (count !== 2) throw new Error(`the removal of ${id} and ${before} counted ${count}`);
-        there.delete(id);
-        there.delete(before);
-      }
-      if (i % 5 === 0 && (await index.has(id)) !== there.has(id))
-        throw new Error(`${id}: ${there.has(id)} was acknowledged`);
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, (_, lane) => one(lane)));
-  return [...there];
-};
-
-const searches = async ({ kept }) => {
-  let count = 0;
-  for (; !kept.isEnding; ++count) {
-    const { ids } = await kept.index.search([1, 0, 0, 0], { k: 5 });
-    if (ids.length > 5 || new Set(ids).size !== ids.length) throw new Error(`found ${ids}`);
-    if (kept.index.stats().size !== kept.index.size) throw new Error('two sizes');
-  }
-  return count;
-};
 
 test('an index by name survives who made it, and ends with its cluster', async () => {
   const other = new MemoryCluster();

@@ -6,9 +6,18 @@ const path = require('node:path');
 const { GPUError } = require('../../../../lib/core');
 const { StoreHost } = require('../../../../lib/memory/cluster/host');
 const { StoreMarks } = require('../../../../lib/memory/cluster/store-marks');
-const { collectionOf, Marks, openStore, packMark, unpackMark, readMark } = require('../../../../lib/memory/store');
+const {
+  collectionOf,
+  kinds,
+  Marks,
+  openStore,
+  packMark,
+  unpackMark,
+  readMark,
+} = require('../../../../lib/memory/store');
 
 const kFrom = '00112233aabbccdd';
+const kOther = 'ffffffffffffffff';
 const mark = (number, floor = 0, from = kFrom) => ({ from, number, floor });
 
 test('a write is done once, and its result given again', async () => {
@@ -111,14 +120,163 @@ describe('writes of a store', () => {
     await store.close();
   });
 
+  const soon = (promise) => Promise.race([promise, new Promise((resolve) => setTimeout(resolve, 200))]);
+
+  test.each([[1], [2]])('a delete whose owner was killed after record %i of it is done once', async (records) => {
+    let store = await openStore(folder);
+    let marks = await StoreMarks.of(store);
+    await marks.put('k', mark(1), () => store.put('k', 'v'));
+    const remove = records === 1 ? () => new Promise(() => {}) : () => store.delete('k');
+    await soon(marks.delete('k', mark(2), remove));
+    await store.close();
+    store = await openStore(folder);
+    marks = await StoreMarks.of(store);
+    // Another has the key by now: it must keep it where the delete was done.
+    if (records === 2) await marks.put('k', mark(1, 1, kOther), () => store.put('k', 'of another'));
+    expect(await marks.delete('k', mark(2), () => store.delete('k'))).toBe(1);
+    expect((await store.get('k'))?.toString()).toBe(records === 2 ? 'of another' : undefined);
+    await marks.settle();
+    await store.close();
+    store = await openStore(folder);
+    marks = await StoreMarks.of(store);
+    expect(await marks.delete('k', mark(2), () => store.delete('k'))).toBe(1);
+    expect((await store.get('k'))?.toString()).toBe(records === 2 ? 'of another' : undefined);
+    await store.close();
+  });
+
+  test.each([[1], [2]])('a put whose owner was killed after record %i of it is done once', async (records) => {
+    let store = await openStore(folder);
+    let marks = await StoreMarks.of(store);
+    await marks.put('k', mark(1), () => store.put('k', 'before'));
+    const put = records === 1 ? () => new Promise(() => {}) : () => store.put('k', 'mine');
+    await soon(marks.put('k', mark(2), put));
+    await store.close();
+    store = await openStore(folder);
+    marks = await StoreMarks.of(store);
+    await marks.delete('k', mark(1, 1, kOther), () => store.delete('k'));
+    await marks.put('k', mark(2), () => store.put('k', 'mine'));
+    expect((await store.get('k'))?.toString()).toBe(records === 2 ? undefined : 'mine');
+    await marks.settle();
+    await store.close();
+  });
+
+  test('what was refused is not done because another write of the key has come after it', async () => {
+    let store = await openStore(folder);
+    let marks = await StoreMarks.of(store);
+    const full = async () => Promise.reject(new GPUError('ERR_OUT_OF_MEMORY', 'full'));
+    await marks.put('k', mark(1), full).catch(() => {});
+    await marks.put('k', mark(1, 1, kOther), () => store.put('k', 'of another'));
+    await marks.settle();
+    await store.close();
+    store = await openStore(folder);
+    marks = await StoreMarks.of(store);
+    await marks.put('k', mark(1), () => store.put('k', 'mine'));
+    expect(String(await store.get('k'))).toBe('mine');
+    await store.close();
+  });
+
+  test('one that three owners begin and two die of is done once all the same', async () => {
+    const dies = () => new Promise(() => {});
+    for (let owner = 0; owner < 2; ++owner) {
+      const store = await openStore(folder);
+      await soon((await StoreMarks.of(store)).put('k', mark(1), dies));
+      await store.close();
+    }
+    const store = await openStore(folder);
+    const marks = await StoreMarks.of(store);
+    await marks.put('k', mark(1), () => store.put('k', 'v'));
+    expect(String(await store.get('k'))).toBe('v');
+    await marks.settle();
+    await store.close();
+  });
+
+  test('a log of more records than a checkpoint waits for loses no mark', async () => {
+    let store = await openStore(folder);
+    const collection = await collectionOf(store, 'cluster/marks');
+    await collection.recover();
+    const { put } = kinds;
+    for (let i = 1; i <= 5000; ++i)
+      collection.append([packMark(mark(i), 0, put), Buffer.from(`k${i}`)], { durable: false });
+    await Promise.all(Array.from({ length: 5000 }, (_, i) => store.put(`k${i + 1}`, 'v', { durable: false })));
+    await store.close();
+    for (let owner = 0; owner < 2; ++owner) {
+      store = await openStore(folder);
+      const marks = await StoreMarks.of(store);
+      let again = 0;
+      for (const i of [1, 4095, 4096, 4097, 5000]) await marks.put(`k${i}`, mark(i), async () => (again += 1));
+      expect(again).toBe(0);
+      await marks.settle();
+      await store.close();
+    }
+  });
+
+  test('a checkpoint leaves intents whose writes are under way', async () => {
+    let store = await openStore(folder);
+    let marks = await StoreMarks.of(store);
+    await marks.put('k', mark(1), () => store.put('k', 'v'));
+    let release;
+    const held = new Promise((resolve) => {
+      release = resolve;
+    });
+    const removing = marks.delete('k', mark(2), async () => {
+      const removed = store.delete('k');
+      await held;
+      return removed;
+    });
+    // More than one checkpoint's worth.
+    for (let i = 0; i < 4200; i += 100)
+      await Promise.all(
+        Array.from({ length: 100 }, (_, at) =>
+          marks.put(`o${i + at}`, mark(i + at + 1, 0, kOther), () => store.put(`o${i + at}`, 'v', { durable: false })),
+        ),
+      );
+    await store.snapshot(`${folder}-killed`); // as it is now
+    release();
+    await removing;
+    await marks.settle();
+    await store.close();
+    store = await openStore(`${folder}-killed`);
+    marks = await StoreMarks.of(store);
+    expect(await marks.delete('k', mark(2), () => store.delete('k'))).toBe(1);
+    expect(await store.get('k')).toBeUndefined();
+    await store.close();
+  });
+
   test('one whose mark finds no room was done all the same', async () => {
     const collection = {
       recover: async () => ({ state: undefined, records: [] }),
       append: async () => Promise.reject(new GPUError('ERR_OUT_OF_MEMORY', 'full')),
     };
-    const marks = new StoreMarks({ list: async () => ['k'] }, collection, new Marks());
-    expect(await marks.put('k', mark(1), async () => {})).toBe(0);
-    expect(await marks.delete('k', mark(2), async () => true)).toBe(1);
+    const keys = ['k'];
+    const remove = async () => keys.splice(0);
+    const marks = new StoreMarks({ list: async () => keys }, collection, new Marks());
+    expect(await marks.put('k', mark(1, 1), async () => {})).toBe(0);
+    // Asked for again, this owner knows of it; a put may be done twice, a removal finds nothing the second time.
+    for (let i = 0; i < 2; ++i) expect(await marks.delete('k', mark(2, 1), remove)).toBe(1);
+    let left = 7;
+    const forget = async () => left-- && 7;
+    for (let i = 0; i < 2; ++i) expect(await marks.once(mark(3, 1), forget)).toBe(7);
+    expect(left).toBe(6);
+    const failing = async () => Promise.reject(new GPUError('ERR_CLOSED', 'the disk has failed'));
+    keys.push('k');
+    await expect(marks.delete('k', mark(4, 1), failing)).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    expect(await marks.delete('k', mark(4, 1), remove)).toBe(1);
+  });
+
+  test('what is no write of one record is done once, by the next owner, too', async () => {
+    let store = await openStore(folder);
+    let marks = await StoreMarks.of(store);
+    let times = 0;
+    const run = async () => ++times * 10;
+    expect(await Promise.all([marks.once(mark(1, 1), run), marks.once(mark(1, 1), run)])).toEqual([10, 10]);
+    await marks.settle();
+    await store.close();
+    store = await openStore(folder);
+    marks = await StoreMarks.of(store);
+    expect(await marks.once(mark(1, 1), run)).toBe(10);
+    expect(await marks.once(mark(2, 1), run)).toBe(20);
+    await marks.settle();
+    await store.close();
   });
 
   test('a store whose marks are damaged is left closed', async () => {

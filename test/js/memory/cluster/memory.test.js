@@ -116,6 +116,34 @@ test('bad input and other options are refused', async () => {
   });
 });
 
+test('its writes are as durable as the store’s owner has them, or it is refused', async () => {
+  const at = path.join(root, 'not-durable');
+  const openStore = async ({ gpu: { openStore: openAt }, kept }, where, durable) => {
+    kept.store = await openAt(where, { durable });
+  };
+  const inStore = async ({ manager, kept }, options) => {
+    kept.memory = await manager.createMemory({ ...options, store: kept.store });
+  };
+  const options = { model, chunk };
+  await cluster.on(a, openStore, at, false);
+  const refusal = { code: 'ERR_INVALID_ARGUMENT', argument: 'options.durable', isOurs: true };
+  try {
+    for (const worker of [a, b]) {
+      const error = await errorOf(() => cluster.on(worker, open, { ...options, path: at }));
+      expect(error).toMatchObject(refusal);
+      expect(error.message).toContain('was opened in this cluster with false');
+    }
+    await cluster.on(b, openStore, at, true);
+    expect(await errorOf(() => cluster.on(b, inStore, options))).toMatchObject(refusal);
+    await cluster.on(a, inStore, options);
+    await cluster.on(a, remember, { id: 'd', text: 'the cat sat on the mat' });
+    expect(await cluster.on(a, recall, 'the cat', {})).toMatchObject([{ id: 'd' }]);
+  } finally {
+    await cluster.on(a, close);
+    for (const worker of [a, b]) await cluster.on(worker, ({ kept }) => kept.store?.close());
+  }
+});
+
 async function answerOf(worker, call) {
   return errorOf(() => cluster.on(worker, call)).catch(() => 'taken');
 }

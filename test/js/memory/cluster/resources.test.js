@@ -58,9 +58,16 @@ class Simulation {
         }),
     };
     mine.shared = new SharedResources(connection);
+    mine.follows = [];
+    mine.isSlow = false;
     mine.hold = (key) =>
       mine.shared.hold(key, {
         mayOwn,
+        standBy: async (how) => {
+          await turn();
+          mine.follows.push(how.address);
+          return !mine.isSlow;
+        },
         own: async ({ turn: number, isLost }) => {
           await turn();
           if (mine.isDead) return new Promise(() => {});
@@ -134,6 +141,76 @@ test('of those who have it open the one with the fewest, workers first, and who 
   }
   expect(order).toEqual(['idle', 'busy', 'primary', 'shy']);
   expect(shy.own.filter(({ key }) => key === 'x')).toEqual([{ key: 'x', isLost: true }]);
+});
+
+describe('beside the owner', () => {
+  const open = async (cluster, ...names) => {
+    const all = names.map((name) => cluster.add(name));
+    for (const each of all) {
+      await each.claim('x');
+      await settle();
+    }
+    return all;
+  };
+
+  test('two follow it, the next ones when those have gone, and again each next owner', async () => {
+    const cluster = new Simulation();
+    const primary = cluster.add('primary', { inProcess: true });
+    const shy = cluster.add('shy', { mayOwn: false });
+    const [a, b, c, d] = await open(cluster, 'a', 'b', 'c', 'd');
+    for (const each of [primary, shy]) await each.claim('x');
+    await settle();
+    expect([a, b, c, d, primary, shy].map(({ follows }) => follows.length)).toEqual([0, 1, 1, 0, 0, 0]);
+    c.shared.release('x');
+    await settle();
+    expect(d.follows).toEqual(['a:1']);
+    cluster.kill(a);
+    await settle();
+    expect(cluster.owners.get('x')).toBe(b);
+    expect(d.follows).toEqual(['a:1', 'b:2']);
+    const e = cluster.add('e');
+    await e.claim('x');
+    await settle();
+    expect(e.follows).toEqual(['b:2']);
+    cluster.kill(d);
+    await settle();
+    expect(primary.follows.concat(shy.follows)).toEqual([]);
+    cluster.kill(b);
+    await settle();
+    expect(cluster.owners.get('x')).toBe(e);
+  });
+
+  test('who has all of it goes on, sooner than who is here longer', async () => {
+    const cluster = new Simulation();
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => cluster.add(name));
+    await a.claim('x');
+    b.isSlow = true;
+    for (const each of [b, c]) await each.claim('x');
+    await settle();
+    cluster.kill(a);
+    await settle();
+    expect(cluster.owners.get('x')).toBe(c);
+    expect(b.follows).toEqual(['a:1', 'c:2']);
+    cluster.kill(c);
+    await settle();
+    expect(cluster.owners.get('x')).toBe(b);
+    expect(await b.shared.claim('x')).toMatchObject({ isMine: true });
+  });
+
+  test('one that has let go of it is none any more, whatever it says', async () => {
+    const cluster = new Simulation();
+    const [a, b, c] = await open(cluster, 'a', 'b', 'c');
+    b.shared.release('x');
+    cluster.resources.onMessage(b.member, { type: 'standing-by', key: 'x', turn: 1 });
+    cluster.resources.onMessage(b.member, { type: 'standing-by', key: 'nothing', turn: 1 });
+    await settle();
+    await b.claim('x');
+    await settle();
+    cluster.kill(a);
+    await settle();
+    expect([b, c]).toContain(cluster.owners.get('x'));
+    expect(b.follows).toHaveLength(cluster.owners.get('x') === b ? 2 : 3);
+  });
 });
 
 test('an owner that lets go of its own handle goes on for the others; the last one ends it', async () => {

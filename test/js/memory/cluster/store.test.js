@@ -84,9 +84,9 @@ test('values of every size come through, and with a time to live they go', async
   const sums = await cluster.on(b, run, sizes);
   expect(await cluster.on(a, runRead, sizes)).toEqual(sums);
   expect(await cluster.on(b, runRead, sizes)).toEqual(sums);
-  await cluster.on(b, put, 'short', 'x', { ttl: 50 });
+  await cluster.on(b, put, 'short', 'x', { ttl: 1000 });
   expect(await cluster.on(b, get, 'short')).toBe('x');
-  await wait(80);
+  await wait(1050);
   expect(await cluster.on(b, get, 'short')).toBeUndefined();
 });
 

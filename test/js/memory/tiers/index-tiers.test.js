@@ -21,6 +21,7 @@ beforeAll(async () => {
 afterAll(() => context.close());
 
 const turn = () => new Promise(setImmediate);
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const until = async (isSo) => {
   while (!isSo()) await turn();
 };
@@ -142,14 +143,15 @@ test('a copy that a search uses stays until that has ended', async () => {
   await index.close();
 });
 
-/** Searches that overlap, until `isOver` says so: the right answer each time. */
-async function searching(index, isOver) {
+/** Searches that overlap, from when `begin` is called until `isOver` says so: the right answer each time. */
+async function searching(index, begin, isOver) {
   const expected = await answer(index);
   const searches = Array.from({ length: 4 }, async () => {
     let count = 0;
     for (; !isOver(); ++count) expect(await answer(index)).toBe(expected);
     return count;
   });
+  begin();
   for (const count of await Promise.all(searches)) expect(count).toBeGreaterThan(0);
 }
 
@@ -157,10 +159,11 @@ test('copies go though searches never pause', async () => {
   const { owner, there, set } = fakeOwner();
   const index = await filled(owner, 3);
   await until(() => placed(index).every(Boolean));
-  const searches = searching(index, () => there.size === 0);
-  await turn();
-  set({ device: 0.9 });
-  await searches;
+  await searching(
+    index,
+    () => set({ device: 0.9 }),
+    () => there.size === 0,
+  );
   await index.close();
 });
 
@@ -203,7 +206,7 @@ test('writes are refused while the host is full, removals and searches go on', a
 test('recovery clears away what was removed', async () => {
   const { owner, set } = fakeOwner();
   const index = await filled(owner, 3);
-  await index.remove(Array.from({ length: 30 }, (_, i) => i * 2)); // fewer than a third of the first segment
+  await index.remove(Array.from({ length: 30 }, (_, i) => i * 6)); // fewer than a third of each segment
   await until(() => placed(index).every(Boolean));
   const expected = await answer(index);
   const rows = () => index.stats().segments.reduce((sum, segment) => sum + segment.rows, 0);
@@ -286,14 +289,81 @@ describe('in a store', () => {
     const index = await filled(owner, 3, kOptions, { collection: new FakeCollection() });
     await until(() => placed(index).every(Boolean));
     const isMapped = () => index.stats().segments.every(({ mapped }) => mapped);
-    const searches = searching(index, isMapped);
-    await turn();
-    set({ host: 0.65 });
-    await searches;
+    await searching(index, () => set({ host: 0.65 }), isMapped);
     // Copies come along.
     expect([placed(index), there.size]).toEqual([[true, true, true], 3]);
     await index.close();
     expect(there.size).toBe(0);
+  });
+
+  test('a segment that is not what its file has stays in memory, and is not read again and again', async () => {
+    const { owner, set } = fakeOwner();
+    const collection = new FakeCollection();
+    let names = [];
+    const reads = [];
+    const swapped = {
+      recover: () => collection.recover(),
+      append: (pieces) => collection.append(pieces),
+      checkpoint: (what) => collection.checkpoint(what),
+      check: (...where) => collection.check(...where),
+      async writeFile(name, pieces) {
+        if (name.startsWith('segment')) names = [...names, name];
+        return collection.writeFile(name, pieces);
+      },
+      mapFile(name) {
+        reads.push(name);
+        return collection.mapFile(names[(names.indexOf(name) + 1) % names.length]); // another segment's
+      },
+    };
+    const index = await filled(owner, 3, kOptions, { collection: swapped });
+    await until(() => names.length === 3);
+    const expected = await answer(index);
+    set({ host: 0.65 });
+    await until(() => reads.length >= 3);
+    for (let i = 0; i < 5; ++i) {
+      set({});
+      for (let turns = 0; turns < 20; ++turns) await turn();
+    }
+    expect(reads).toHaveLength(3);
+    expect(index.stats().segments.map(({ mapped }) => mapped)).toEqual([false, false, false]);
+    expect(index.stats().problem).toBeUndefined();
+    expect(await answer(index)).toBe(expected);
+    await index.close();
+  });
+
+  test('a store near its limit gives back what it takes for nothing, and goes on', async () => {
+    const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'switchyard-tiers-'));
+    const limit = 16 << 20;
+    const store = await gpu.openStore(path.join(folder, 'store'), { durable: false, limit });
+    const index = await context.createIndex({ dimensions: 4, store, name: 'small' });
+    const [events, told] = [[], (event) => events.push(event)];
+    context.on('memory-pressure', told);
+    const value = Buffer.alloc(100_000, 'x');
+    for (let i = 0; i < 97; ++i) await store.put(`k${i}`, value);
+    // Of each file two fifths, less than the half that it is written anew for by itself.
+    for (let i = 0; i < 97; ++i) if (i % 5 < 2) await store.put(`k${i}`, value);
+    await sleep(150); // what a write sees is up to 100 ms old
+    let refused;
+    for (let i = 0; ; ++i) {
+      const error = await index.add(['a'], random(4, 1)).then(
+        () => undefined,
+        (failed) => failed,
+      );
+      if (!error) break;
+      refused = error;
+      expect(i).toBeLessThan(200);
+      await sleep(50);
+    }
+    if (refused) expect(refused).toMatchObject({ code: 'ERR_OUT_OF_MEMORY' });
+    expect(store.stats().rewritten).toBeGreaterThan(0);
+    expect(store.stats().diskBytes).toBeLessThan(0.75 * limit);
+    for (let i = 0; i < 97; i += 9) expect((await store.get(`k${i}`)).equals(value)).toBe(true);
+    expect(events.filter(({ tier }) => tier === 'disk').map(({ state }) => state)).toContain('recovery');
+    expect(events.find(({ tier }) => tier === 'disk').of).toBe(store.path);
+    context.off('memory-pressure', told);
+    await index.close();
+    await store.close();
+    await fs.rm(folder, { recursive: true });
   });
 
   test('a store near its limit takes no more vectors', async () => {

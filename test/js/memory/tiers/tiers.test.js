@@ -150,7 +150,7 @@ describe('the host', () => {
 });
 
 test('a disk that is full refuses what is written to it, and clears up', () => {
-  const { tiers, disk, set } = fakeTiers();
+  const { tiers, disk, numbers, set } = fakeTiers();
   const calls = [];
   tiers.join({ disk, toFiles: () => calls.push('files'), clean: (of, room) => calls.push([of, room]) });
   set({ disk: 0.7 });
@@ -158,6 +158,7 @@ test('a disk that is full refuses what is written to it, and clears up', () => {
   expect(calls).toEqual([]);
   set({ disk: 0.9 });
   expect(calls).toEqual([['disk', kLimit * 0.1]]);
+  expect(numbers.reclaims).toBe(1);
   expect(() => tiers.checkWrite('the index', disk)).toThrow(/the disk's limit.*'limit'/);
   tiers.checkWrite('another index'); // in memory alone
   expect(tiers.statuses(disk)).toEqual([
@@ -165,4 +166,24 @@ test('a disk that is full refuses what is written to it, and clears up', () => {
     { tier: 'host', of: 'a test', state: 'normal', used: 0, limit: kLimit, fullInMs: null },
     { tier: 'disk', of: 'a test', state: 'recovery', used: 900, limit: kLimit, fullInMs: null },
   ]);
+});
+
+test('a disk that several have: its files are looked through once a look, and a change is told once', () => {
+  const { tiers, disk, numbers, told, set } = fakeTiers();
+  const member = () => ({ disk, toFiles() {}, clean() {} });
+  const leave = [tiers.join(member()), tiers.join(member())];
+  const states = () => told.map(({ tier, state }) => `${tier} ${state}`);
+  set({ disk: 0.7 });
+  expect([numbers.reclaims, states()]).toEqual([0, ['disk high']]);
+  set({ disk: 0.85 });
+  set({});
+  expect([numbers.reclaims, states()]).toEqual([2, ['disk high', 'disk recovery']]);
+  leave[0]();
+  leave[0]();
+  set({ disk: 0.1 });
+  expect(states()).toEqual(['disk high', 'disk recovery', 'disk normal']);
+  leave[1]();
+  set({ disk: 0.7 });
+  disk.look();
+  expect(told).toHaveLength(3);
 });

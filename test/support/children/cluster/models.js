@@ -126,7 +126,7 @@ module.exports = {
       const [dying] = trial.workers;
       trial.call(dying, 'stop').catch(() => {});
       await until(() => isGone(trial.manager, name), 5000, 'the end of the name');
-      await until(() => trial.workers.length === 2, 15_000, 'its successor');
+      await until(() => !trial.workers.includes(dying) && trial.workers.length === 2, 15_000, 'its successor');
       // What others have is there again.
       await until(async () => !(await isGone(trial.manager, `switchyard:text:${trial.own.digest}:float32`)), 5000);
     },

@@ -90,6 +90,7 @@ exports['a result says where and how long'] = async ({ manager }) => {
     'cached',
     'contextId',
     'contextType',
+    'cost',
     'deviceName',
     'outputs',
     'timings',
