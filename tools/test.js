@@ -27,6 +27,9 @@ function printDetails(results) {
   const skips = results.flatMap((suite) => suite.skips.map((one) => ({ ...one, suite: suite.name })));
   for (const one of failures.slice(0, 50)) console.log(`\nFAILED ${one.suite}: ${one.name}\n${one.text.trimEnd()}`);
   if (failures.length > 50) console.log(`\n... and ${failures.length - 50} more failures; see build/test-results/`);
+  const unsteady = results.flatMap((suite) => suite.unsteady.map((one) => ({ ...one, suite: suite.name })));
+  for (const one of unsteady)
+    console.log(`\nFAILED BESIDE OTHER WORK, passed alone: ${one.suite}: ${one.name}\n${one.text.trimEnd()}`);
   if (skips.length) {
     console.log('\nSkipped, and why:');
     // One line a reason: many cases are skipped for the same one.
@@ -105,7 +108,7 @@ async function runTogether() {
 
 function brokenSuite(name, error) {
   const failures = [{ name: 'the run of it', text: error.stack }];
-  return { name, passed: 0, failed: 1, skipped: 0, seconds: 0, failures, skips: [] };
+  return { name, passed: 0, failed: 1, skipped: 0, seconds: 0, failures, skips: [], unsteady: [] };
 }
 
 async function inOrder(steps, aside) {
@@ -120,6 +123,7 @@ async function main() {
   if (!suites[names[0]]) {
     throw new Error(`unknown suite ${only}; there are ${[...Object.keys(kLists), ...Object.keys(suites)].join(', ')}`);
   }
+  if (only === 'quick') process.env.SWITCHYARD_TEST_AGAIN = '1'; // runners.js
   if (only === 'full') process.env.SWITCHYARD_TEST_FULL = '1'; // every repetition: test/support/rounds.js
   const results = only === 'quick' ? await runTogether() : await runInOrder(only, names, extra);
   printDetails(results);
