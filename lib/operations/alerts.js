@@ -29,7 +29,11 @@ class Alert {
    */
   next(value, now) {
     const { above, below, for: ms } = this.rule;
-    if (Number.isNaN(value)) return this.state === 'firing' ? 'firing' : 'unknown';
+    if (this.state === 'firing' && Number.isNaN(value)) return 'firing';
+    if (Number.isNaN(value)) {
+      this.aboveSince = NaN;
+      return 'unknown';
+    }
     if (this.state === 'firing') return value <= below ? 'ok' : 'firing';
     if (value <= above) {
       this.aboveSince = NaN;

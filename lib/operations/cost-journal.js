@@ -3,6 +3,7 @@
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
+const { nowMs } = require('../core');
 const { isRow } = require('./use-rows');
 
 /** @typedef {import('./device-use').UseRow} UseRow */
@@ -11,6 +12,7 @@ const { isRow } = require('./use-rows');
 const kFile = 'costs-1.jsonl';
 const kMostBytes = 8 * 2 ** 20; // beyond which it is put together
 const kKeptMs = 93 * 24 * 3_600_000;
+const kAgainMs = 10_000; // after which a folder that failed is tried again
 
 /**
  * @param {unknown} value of a line
@@ -28,9 +30,12 @@ class CostJournal {
   #epoch;
   /** @type {Record[]} to be written */
   #waiting = [];
+  #again = -Infinity; // when it is tried again
   /** @type {Promise<void>|undefined} */
   #writing;
   #isBroken = false;
+  #isUnread = false; // what stands in the file is not known here, so it is never replaced
+  #isBehind = false; // the file lacks some of what was reported, or ends in a line that was cut short
   #size = 0;
   /** All that was reported, in few records; its user sets it. @type {() => Record[]} */
   snapshot = () => [];
@@ -62,6 +67,7 @@ class CostJournal {
       // A line that was cut short would spoil the next one.
       if (text !== '' && !text.endsWith('\n')) fs.appendFileSync(this.#file, '\n');
     } catch (error) {
+      this.#isUnread = true;
       this.#failed(error);
     }
     return found;
@@ -72,22 +78,34 @@ class CostJournal {
    * @param {readonly UseRow[]} rows
    */
   add(at, rows) {
+    if (this.#isBehind && !this.#writing) this.#waiting.length = 0; // they are part of all there is
     this.#waiting.push({ at, rows });
+    if (!this.#isBroken || nowMs() >= this.#again) this.#start();
+  }
+
+  #start() {
     this.#writing ??= this.#write().finally(() => {
       this.#writing = undefined;
     });
   }
 
   async #write() {
-    while (this.#waiting.length) {
+    while (this.#waiting.length || this.#isBehind) {
       try {
-        if (this.#size > kMostBytes) await this.#putTogether();
+        if (this.#isBehind || (this.#size > kMostBytes && !this.#isUnread)) await this.#putTogether();
         else await this.#append(linesOf(this.#waiting.splice(0)));
-        this.#isBroken = false;
+        this.#worked();
       } catch (error) {
+        this.#isBehind = !this.#isUnread;
         this.#failed(error);
+        return;
       }
     }
+  }
+
+  #worked() {
+    if (this.#isBroken) this.#log.info('costs are written to their folder again');
+    this.#isBroken = this.#isBehind = false;
   }
 
   /** @param {string} text */
@@ -101,6 +119,7 @@ class CostJournal {
     const text = linesOf(this.snapshot());
     this.#waiting.length = 0;
     const next = `${this.#file}.next`;
+    await fs.promises.mkdir(path.dirname(next), { recursive: true, mode: 0o700 });
     await fs.promises.writeFile(next, text, { mode: 0o600, flush: true });
     await fs.promises.rename(next, this.#file);
     // If even that is long, the next time is not before it is twice as long.
@@ -113,11 +132,14 @@ class CostJournal {
     if (!this.#isBroken)
       this.#log.warn({ reason: code }, 'costs are not written to their folder: a restart forgets them');
     this.#isBroken = true;
+    this.#again = nowMs() + kAgainMs;
   }
 
   /** Resolves when all of it is written, or can't be. */
   async close() {
-    while (this.#writing) await this.#writing;
+    await this.#writing;
+    if (this.#waiting.length || this.#isBehind) this.#start();
+    await this.#writing;
   }
 }
 

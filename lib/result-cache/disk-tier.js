@@ -8,6 +8,8 @@ const { tierUse } = require('./tiers');
 const kPrefix = 'result:1:';
 const kHot = 'hot:1'; // the keys that were used last
 const kFull = 0.9; // of its limit is left, once it is full
+const kUnseen = 1 / 8; // of its limit may come from this process, before it looks what others have written
+const kMostUsed = 65_536; // entries of which it is remembered when they were used
 const kMissing = new Set(['ENOENT']);
 const kDamaged = new Set(['EINTEGRITY', 'EBADSIZE']);
 
@@ -32,8 +34,9 @@ class DiskTier {
   #ms;
   #breaker;
   #epoch;
-  #bytes = 0;
+  #bytes = 0; // with what others had written when they were counted last
   #entries = 0;
+  #written = 0; // bytes, by this process since then
   /** @type {Promise<void>|undefined} the first look at what is there */
   #counted;
   /** @type {Promise<void>|undefined} what is taken out, once it is full */
@@ -80,8 +83,18 @@ class DiskTier {
       const all = Object.values(await cacache().ls(this.#folder));
       this.#entries += all.length;
       for (const { size } of all) this.#bytes += size;
-    }).then(() => {});
+      return true;
+    }).then(({ value }) => {
+      if (!value) this.#counted = undefined;
+    });
     return this.#counted;
+  }
+
+  /** @param {string} name of an entry that is used now */
+  #use(name) {
+    this.#used.delete(name);
+    this.#used.set(name, this.#epoch());
+    if (this.#used.size > kMostUsed) this.#used.delete(this.#used.keys().next().value ?? '');
   }
 
   /**
@@ -99,7 +112,7 @@ class DiskTier {
       await this.delete(key);
       return undefined;
     }
-    this.#used.set(name, this.#epoch());
+    this.#use(name);
     return value.data;
   }
 
@@ -116,10 +129,11 @@ class DiskTier {
       new Set(),
     );
     if (!value) return;
-    this.#used.set(kPrefix + key, this.#epoch());
+    this.#use(kPrefix + key);
     this.#bytes += bytes.length;
+    this.#written += bytes.length;
     ++this.#entries;
-    if (this.#bytes > this.#limit) {
+    if (this.#bytes > this.#limit || this.#written > kUnseen * this.#limit) {
       this.#trimming ??= this.#trim().finally(() => {
         this.#trimming = undefined;
       });
@@ -145,6 +159,7 @@ class DiskTier {
       }
       this.#bytes = bytes;
       this.#entries = entries;
+      this.#written = 0;
     });
   }
 
@@ -176,7 +191,7 @@ class DiskTier {
    */
   touch(key) {
     const name = kPrefix + key;
-    if (this.#used.has(name)) this.#used.set(name, this.#epoch());
+    if (this.#used.has(name)) this.#use(name);
   }
 
   /**

@@ -36,6 +36,7 @@ class ResultCache {
   /** @type {Map<string, string>} the names in slower tiers, of entries in memory that have others there */
   #names = new Map();
   #isClosed = false;
+  #isWhole;
   /** Nothing is loaded ahead of its need, nor copied to slower tiers. */
   isPaused = false;
 
@@ -43,9 +44,11 @@ class ResultCache {
    * @param {Pick<Config, 'resultMemory'|'resultMemoryTime'|'redisUrl'|'resultRedisTime'|'redisTimeout'|'cacheDir'
    *   |'resultDisk'|'resultDiskTime'>} config
    * @param {import('../core/log').Logger} log
-   * @param {{ now?: () => number, epoch?: () => number }} [clocks]
+   * @param {{ isWhole?: (entry: Entry) => boolean, now?: () => number, epoch?: () => number }} [options] whether what
+   *   comes out of a slower tier is an entry at all; clocks
    */
-  constructor(config, log, clocks = {}) {
+  constructor(config, log, { isWhole = () => true, ...clocks } = {}) {
+    this.#isWhole = isWhole;
     this.#memory = new MemoryTier({ limit: config.resultMemory, ms: config.resultMemoryTime }, clocks.now);
     if (config.redisUrl !== undefined) {
       const { RedisTier } = require('./redis-tier');
@@ -124,7 +127,7 @@ class ResultCache {
   async #find(key, name, tag) {
     for (const [i, tier] of this.#slow.entries()) {
       const bytes = await tier.get(name);
-      const entry = bytes && (await decodeEntry(bytes, this.mostBytes));
+      const entry = bytes && (await this.#decode(bytes));
       if (bytes && !entry) await tier.delete(name);
       if (!entry || !bytes) {
         ++tier.counts.misses;
@@ -136,6 +139,15 @@ class ResultCache {
       return entry;
     }
     return undefined;
+  }
+
+  /**
+   * @param {Buffer} bytes
+   * @returns {Promise<Entry|undefined>}
+   */
+  async #decode(bytes) {
+    const entry = await decodeEntry(bytes, this.mostBytes);
+    return entry && this.#isWhole(entry) ? entry : undefined;
   }
 
   /**
@@ -197,7 +209,7 @@ class ResultCache {
     for (const name of await disk.hot()) {
       if (this.isPaused || this.#isClosed || this.#memory.fill >= kWarmFill) return;
       const bytes = await disk.get(name);
-      const entry = bytes && (await decodeEntry(bytes, this.mostBytes));
+      const entry = bytes && (await this.#decode(bytes));
       if (entry) this.#memory.set(name, entry);
       await setImmediate();
     }

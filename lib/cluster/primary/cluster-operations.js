@@ -174,12 +174,15 @@ class ClusterOperations {
     const grown = this.#minute.grown(now, minuteCounts(this.#parts.metrics.merged().view));
     const { errorRate, latency } = lastMinute(grown);
     const shares = this.#parts.tiers().map(({ used, limit }) => (limit === null ? 0 : used / limit));
+    const queueAge = this.#parts.queueAge();
+    // Where no job ended and none waits, nothing is slow or fails: what was raised is cleared.
+    const atRest = (/** @type {number} */ value) => (Number.isNaN(value) && queueAge === 0 ? 0 : value);
     const heat = [...readCards(contexts, members).values()].map(({ temperature }) => temperature);
     return {
       memory: shares.length ? Math.max(...shares) : NaN,
-      queueAge: this.#parts.queueAge(),
-      errorRate,
-      latency,
+      queueAge,
+      errorRate: atRest(errorRate),
+      latency: atRest(latency),
       temperature: mostOf(heat),
       budget: this.#budgets.share,
     };

@@ -2,8 +2,9 @@
 // processes are once, and kept then.
 'use strict';
 const v8 = require('node:v8');
-const { keyOf, kArrays, kDTypes, nextId, resultOf, inCluster, timingsOf } = require('../../call');
+const { keyOf, nextId, resultOf, inCluster, timingsOf } = require('../../call');
 const { asGpuError, nowMs } = require('../../core');
+const { packed, unpacked, isWhole, fits } = require('./kept-outputs');
 
 /** @typedef {import('../../call/describe').AnyCall} AnyCall */
 /** @typedef {import('../../index').GPUResult} GPUResult */
@@ -28,10 +29,6 @@ const { asGpuError, nowMs } = require('../../core');
  * @property {(asked: Asked, digest: number[]) => Promise<GPUResult>} ask the coordinator
  */
 
-const kAlignment = 8;
-/** @param {number} bytes */
-const aligned = (bytes) => Math.ceil(bytes / kAlignment) * kAlignment;
-
 /** @type {import('../../result-cache/entry').Made} */
 const kNowhere = { contextId: '', contextType: 'cpu', device: '', deviceName: '', workerId: -1, cost: 0 };
 
@@ -52,7 +49,7 @@ class KeptResults {
   get cache() {
     if (!this.#cache) {
       const { ResultCache } = require('../../result-cache');
-      this.#cache = new ResultCache(this.parts.config, this.parts.log);
+      this.#cache = new ResultCache(this.parts.config, this.parts.log, { isWhole });
       this.#cache.isPaused = this.#isPaused;
     }
     return this.#cache;
@@ -244,21 +241,11 @@ class KeptResults {
    * @param {number} began
    * @returns {GPUResult}
    */
-  #answer({ outputs: kept, data, made }, { call, options }, began) {
+  #answer(entry, { call, options }, began) {
+    const { made } = entry;
     const { workerId, events, ran, use } = this.parts;
     const metrics = this.parts.metrics();
-    /** @type {Record<string, import('../../index').Tensor>} */
-    const outputs = {};
-    let at = 0;
-    for (const [i, { name, dtype, shape }] of kept.entries()) {
-      const Data = kArrays[kDTypes.indexOf(dtype)];
-      const length = shape.reduce((product, extent) => product * extent, 1);
-      const values = new Data(/** @type {ArrayBuffer} */ (data.buffer), data.byteOffset + at, length);
-      const target = /** @type {import('../../index').TensorData|undefined} */ (call.targets?.[i]);
-      if (target) /** @type {Float32Array} */ (target).set(/** @type {Float32Array} */ (values));
-      outputs[name] = { data: target ?? values.slice(), shape: [...shape], dtype };
-      at += aligned(values.byteLength);
-    }
+    const outputs = unpacked(entry, call.targets);
     const number = (call.number = nextId());
     const id = call.id ?? `job-${workerId}-${number}`;
     const { contextId, contextType, deviceName } = made;
@@ -283,38 +270,6 @@ function tagOfModel(model) {
  */
 function tagOf({ options: { account } }) {
   return account?.model === undefined ? undefined : tagOfModel(account.model);
-}
-
-/**
- * Whether memory that the caller has given takes the outputs; what does not is refused where the job is asked for.
- * @param {Entry} entry
- * @param {AnyCall} call
- */
-function fits({ outputs }, { targets }) {
-  return outputs.every(({ dtype, shape }, i) => {
-    const target = /** @type {import('../../index').TensorData|undefined} */ (targets?.[i]);
-    if (!target) return true;
-    const length = shape.reduce((product, extent) => product * extent, 1);
-    return target.length === length && target instanceof kArrays[kDTypes.indexOf(dtype)];
-  });
-}
-
-/**
- * @param {GPUResult['outputs']} outputs
- * @param {number} most bytes that are kept of one result
- * @returns {Uint8Array|undefined} undefined: it is too large
- */
-function packed(outputs, most) {
-  const tensors = Object.values(outputs);
-  const bytes = tensors.reduce((sum, { data }) => sum + aligned(data.byteLength), 0);
-  if (bytes > most) return undefined;
-  const all = new Uint8Array(bytes);
-  let at = 0;
-  for (const { data } of tensors) {
-    all.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += aligned(data.byteLength);
-  }
-  return all;
 }
 
 module.exports = { KeptResults };

@@ -62,6 +62,15 @@ test('what nothing tells is unknown, and clears nothing', () => {
   expect(told).toHaveLength(1);
 });
 
+test('a look at which nothing tells the value begins its time anew', () => {
+  const { look, told } = alertsOf([{ name: 'hot', metric: 'temperature', above: 80, below: 70, for: 3000 }]);
+  expect(look({ temperature: 90 })).toEqual(['pending']);
+  expect(look({})).toEqual(['unknown']);
+  expect(look({ temperature: 90 }, 60_000)).toEqual(['pending']);
+  expect(told).toEqual([]);
+  expect(look({ temperature: 90 }, 3000)).toEqual(['firing']);
+});
+
 test('each follows its own metric', () => {
   const rules = ['memory', 'queueAge', 'errorRate', 'latency', 'temperature', 'budget'].map((metric) => ({
     name: metric,

@@ -196,6 +196,39 @@ test('a folder that can not be written to costs a line in the log', async () => 
   expect(log.lines.map(([level]) => level)).toEqual(['warn']);
 });
 
+test('what could not be written for a while is written when the folder works again', async () => {
+  const file = path.join(folder, 'costs-1.jsonl');
+  const { ledger, log } = ledgerOf({ now: kStart }, true);
+  ledger.add([rowOf({ cost: 1 })]);
+  await ledger.close();
+  fs.rmSync(file);
+  fs.mkdirSync(file);
+  for (const cost of [2, 4, 8]) ledger.add([rowOf({ cost })]);
+  await ledger.close();
+  fs.rmdirSync(file);
+  await ledger.close();
+  expect(ledgerOf({ now: kStart }, true).ledger.report([]).day.cost).toBe(15);
+  ledger.add([rowOf({ cost: 16 })]);
+  await ledger.close();
+  expect(ledgerOf({ now: kStart }, true).ledger.report([]).day.cost).toBe(31);
+  expect(log.lines.map(([level]) => level)).toEqual(['warn', 'info']);
+});
+
+test('a file that could not be read is never replaced', async () => {
+  const file = path.join(folder, 'costs-1.jsonl');
+  fs.mkdirSync(file);
+  const { ledger } = ledgerOf({ now: kStart }, true);
+  ledger.add([rowOf({ cost: 2 })]);
+  await ledger.close();
+  fs.rmdirSync(file);
+  const line = `${JSON.stringify({ at: kStart, rows: [rowOf({ cost: 5 })] })}\n`;
+  fs.writeFileSync(file, line);
+  ledger.add([rowOf({ cost: 1 })]);
+  await ledger.close();
+  expect(fs.readFileSync(file, 'utf8').startsWith(line)).toBe(true);
+  expect(ledgerOf({ now: kStart }, true).ledger.report([]).day.cost).toBe(6);
+});
+
 describe('budgets', () => {
   const kDay = { name: 'day', period: 'day', limit: 10, warnAt: 0.8, stop: true };
   const kMonth = { name: 'month', period: 'month', limit: 100, warnAt: 0.5, stop: false };

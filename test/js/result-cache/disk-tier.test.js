@@ -63,6 +63,17 @@ test('within its limit the latest used stay', async () => {
   expect(bytes).toBeLessThanOrEqual(10_000);
 });
 
+test('several processes keep to one limit', async () => {
+  const limit = 40_000;
+  const tiers = Array.from({ length: 4 }, () => tierOf({ limit, ms: Infinity }).tier);
+  for (const tier of tiers) await tier.get('what they look for first');
+  for (let i = 0; i < 30; ++i)
+    for (const [n, tier] of tiers.entries()) await tier.set(`${n} ${i}`, Buffer.alloc(1000, `${n} ${i} `));
+  const bytes = filesBelow(path.join(folder, 'content-v2')).reduce((sum, file) => sum + fs.statSync(file).size, 0);
+  // Each has written less than an eighth since it looked; by itself none has come near the limit.
+  expect(bytes).toBeLessThanOrEqual(1.5 * limit);
+});
+
 test('a damaged file is none, and is made anew', async () => {
   const { tier, log } = tierOf();
   await tier.set('key', Buffer.from('the bytes'));

@@ -89,6 +89,20 @@ test('a cache that is paused copies nothing to slower tiers and loads nothing ah
   expect(await cacheOf().cache.find('b', 'b')).toBeUndefined();
 });
 
+test('an entry that its owner does not know is none, and is taken away', async () => {
+  const { cache } = cacheOf();
+  for (const from of [5, 6]) cache.put(`k${from}`, `k${from}`, entryOf(from));
+  await cache.close();
+  const isWhole = (entry) => numbersOf(entry)[0] !== 5;
+  const asked = new ResultCache({ ...kConfig, cacheDir: folder }, keptLog(), { isWhole });
+  await asked.warmUp();
+  expect(asked.use()[0].entries).toBe(1);
+  expect(await asked.find('k5', 'k5')).toBeUndefined();
+  expect(numbersOf(await asked.find('k6', 'k6'))[0]).toBe(6);
+  await asked.close();
+  expect(await cacheOf().cache.find('k5', 'k5')).toBeUndefined();
+});
+
 test('bytes on the disk that are no entry are taken away', async () => {
   const cacache = require('cacache');
   await cacache.put(folder, 'result:1:key', Buffer.from('no entry'), { metadata: { expires: null } });
