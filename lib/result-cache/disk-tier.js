@@ -141,7 +141,7 @@ class DiskTier {
     }
   }
 
-  /** What is too old goes, then what was used least lately. */
+  /** Looks what is there: what is too old goes, and beyond the limit what was used least lately. */
   async #trim() {
     await this.#try(async () => {
       const now = this.#epoch();
@@ -151,8 +151,9 @@ class DiskTier {
       all.sort((a, b) => age(a) - age(b));
       let bytes = all.reduce((sum, { size }) => sum + size, 0);
       let entries = all.length;
+      const room = bytes > this.#limit ? kFull * this.#limit : this.#limit;
       for (const entry of all) {
-        if (bytes <= kFull * this.#limit && age(entry) > 0) break;
+        if (bytes <= room && age(entry) > 0) break;
         await this.#remove(entry.key, entry.integrity);
         bytes -= entry.size;
         --entries;
