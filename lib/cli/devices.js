@@ -11,7 +11,7 @@ function gigabytes(bytes) {
 /** @param {{ json?: boolean }} options */
 async function devices({ json }) {
   // The probe in a child process, so that a driver that crashes does not take this one with it.
-  const { devices: found, problems } = await require('../index').checkGPUCapabilities();
+  const { devices: found, problems } = await require('../context').checkGPUCapabilities();
   if (json) {
     printJson(found);
   } else {

@@ -121,7 +121,7 @@ function parseOut(text) {
  * @param {import('../index').Tensor} image
  */
 async function writePicture(file, image) {
-  const { encodePNG } = require('../index');
+  const { encodePNG } = require('../program');
   const bytes = await encodePNG(image);
   await fs.promises.writeFile(file, bytes);
   process.stderr.write(`${file}: ${bytes.length} bytes\n`);
@@ -164,7 +164,7 @@ function remote(url, { device, timeout }, jobOptions) {
  * @returns {Promise<Runner>}
  */
 async function local({ device = 'auto', timeout }) {
-  const { createContext } = require('../index');
+  const { createContext } = require('../context');
   const context = await createContext({ device: /** @type {import('../index').Backend} */ (device) });
   return {
     where: 'this process',

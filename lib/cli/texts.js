@@ -83,10 +83,10 @@ function readTexts(texts, file, what) {
  * @returns {Promise<Result>}
  */
 async function withModel({ model: source, device = 'auto', precision }, work) {
-  const gpu = require('../index');
-  const { loadUnmeasured } = require('../text');
-  const from = source ?? gpu.defaultModel;
-  const context = await gpu.createContext({ device: /** @type {import('../index').Backend} */ (device) });
+  const { createContext } = require('../context');
+  const { defaultModel, loadUnmeasured } = require('../text');
+  const from = source ?? defaultModel;
+  const context = await createContext({ device: /** @type {import('../index').Backend} */ (device) });
   try {
     // It checks what was typed.
     const options = /** @type {import('../index').LoadModelOptions} */ ({ precision });

@@ -26,8 +26,18 @@ const kAbbreviated = new RegExp(`(?:^|[\\s([])(?:\\p{Lu}|${kAbbreviations})\\.["
 
 const kWordBegins = /^[\p{L}\p{N}]/u;
 
-const sentences = new Intl.Segmenter('en', { granularity: 'sentence' });
-const words = new Intl.Segmenter('en', { granularity: 'word' });
+/** @type {Map<'sentence'|'word', Intl.Segmenter>} */
+const segmenters = new Map();
+
+/**
+ * Made when a text is cut: that takes as long as loading a hundred files.
+ * @param {'sentence'|'word'} granularity
+ */
+function segmenterOf(granularity) {
+  let segmenter = segmenters.get(granularity);
+  if (!segmenter) segmenters.set(granularity, (segmenter = new Intl.Segmenter('en', { granularity })));
+  return segmenter;
+}
 
 /** How many tokens begin before a place, for places that only grow. */
 class TokenCounter {
@@ -104,7 +114,7 @@ function* segmentsOf(segmenter, text, { start, end }, window) {
  */
 function* inParagraph(text, from, to) {
   let start = from;
-  for (const { end } of segmentsOf(sentences, text, { start: from, end: to }, kSentences)) {
+  for (const { end } of segmentsOf(segmenterOf('sentence'), text, { start: from, end: to }, kSentences)) {
     if (end < to && kAbbreviated.test(text.slice(Math.max(start, end - 16), end))) continue;
     yield { start, end };
     start = end;
@@ -154,7 +164,7 @@ function* cutSentence(text, { start, end }, counter, limits) {
   const most = limits.overlap || limits.tokens;
   /** @type {Unit} */
   let piece = { start, end: start, tokens: 0 };
-  for (const word of segmentsOf(words, text, { start, end }, kWords)) {
+  for (const word of segmentsOf(segmenterOf('word'), text, { start, end }, kWords)) {
     if (word.end - word.start > kMostUnits || counter.ahead(most) < word.end) {
       if (piece.end > piece.start) yield piece;
       yield* cutWord(text, word, counter, most);
