@@ -2,7 +2,6 @@
 'use strict';
 const { kPrecisions: kWays } = require('./precision');
 const { kHalves, checkWaiting } = require('../call');
-const { checkOptions } = require('../cluster');
 const { kBackends, GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 
 /** @typedef {Record<string, unknown>} Fields */
@@ -94,7 +93,7 @@ function jobOptionsOf(options, isContext) {
   const job = {};
   for (const name of isContext ? kOnContext : kInCluster) if (options[name] !== undefined) job[name] = options[name];
   if (isContext) checkWaiting(job);
-  else checkOptions(job);
+  else require('../cluster').checkOptions(job); // which a context's calls do without
   return job;
 }
 

@@ -39,14 +39,13 @@ async function loadModel(source, options) {
 
 /**
  * Loads a model as a context's loadModel() does, but measures nothing: with what was measured before, else in float32.
- * @param {import('../index').GPUContext} context
+ * @param {import('../context').GPUContext} context
  * @param {string|URL} source
  * @param {import('../index').LoadModelOptions} options
  * @returns {Promise<import('../index').TextModel>}
  */
 async function loadUnmeasured(context, source, options) {
-  const own = /** @type {import('../context').GPUContext} */ (/** @type {unknown} */ (context));
-  const model = /** @type {unknown} */ (await loadFor(contextOwner(own, { measures: false }), source, options));
+  const model = /** @type {unknown} */ (await loadFor(contextOwner(context, { measures: false }), source, options));
   return /** @type {import('../index').TextModel} */ (model);
 }
 

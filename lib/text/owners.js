@@ -2,13 +2,12 @@
 // close ends the model.
 'use strict';
 const os = require('node:os');
-const { insideOf, GPUClusterManager } = require('../cluster');
+const { GPUContext } = require('../context');
 const { GPUError } = require('../core');
 const { onceInCluster } = require('./agreement');
 const { placeOn, placeShared } = require('./weights');
 
-/** @typedef {import('../context').GPUContext} GPUContext */
-/** @typedef {import('../cluster/manager').GPUClusterManager} Manager */
+/** @typedef {import('../cluster').GPUClusterManager} Manager */
 /** @typedef {import('./weights').Loading} Loading */
 /** @typedef {import('../index').Backend} Backend */
 /**
@@ -30,6 +29,9 @@ const { placeOn, placeShared } = require('./weights');
  * @property {(model: string) => void} [forget] results that only a model could make that is gone
  * @property {() => Promise<void>} [close] of what was opened for the model alone
  */
+
+/** Loaded for managers alone: a command on a text has a context, and people wait for its start. */
+const cluster = () => require('../cluster');
 
 const kAhead = 2; // jobs of a context: one computes while the next one is made ready
 
@@ -120,7 +122,7 @@ function watchOf(manager) {
  * @returns {Owner}
  */
 function managerOwner(manager, contextType) {
-  const { config, names: named, checkOpen, contexts, kept } = insideOf(manager);
+  const { config, names: named, checkOpen, contexts, kept } = cluster().insideOf(manager);
   const watch = watchOf(manager);
   /** @type {import('./weights').Names} */
   const names = {
@@ -161,7 +163,8 @@ function managerOwner(manager, contextType) {
  * @returns {Owner}
  */
 function ownerOf(of) {
-  if (of instanceof GPUClusterManager) return managerOwner(of);
+  if (of instanceof GPUContext) return contextOwner(of);
+  if (of instanceof cluster().GPUClusterManager) return managerOwner(of);
   return contextOwner(/** @type {GPUContext} */ (of));
 }
 

@@ -1,7 +1,7 @@
 // A TensorFlow.js graph model in a folder: model.json, the files of its weights, vocab.json. Everything is checked
 // before anything is used; no other graph is taken than the one that the family stands for.
 'use strict';
-const { createHash, webcrypto } = require('node:crypto');
+const { createHash } = require('node:crypto');
 const { open } = require('node:fs/promises');
 const path = require('node:path');
 const { GPUError, invalid, show, asGpuError } = require('../../core');
@@ -21,7 +21,7 @@ const { tokenizerJson } = require('./use-vocabulary');
 
 const kMostJson = 16 << 20;
 const kMostWeights = 2 ** 31;
-const kReadAtATime = 4 << 20;
+const kReadAtATime = 1 << 20; // and hashed: half a millisecond of a turn, where a job of the pool would copy it first
 const kArrays = { float32: Float32Array, int32: Int32Array };
 const kElementBytes = 4; // of both
 
@@ -58,15 +58,15 @@ async function withFile(file, use) {
  * @param {string} file
  * @param {Uint8Array} into
  * @param {import('node:fs/promises').FileHandle} handle
- * @param {(bytes: number) => void} onBytes
+ * @param {(piece: Uint8Array) => void} onPiece
  */
-async function fill(file, into, handle, onBytes) {
+async function fill(file, into, handle, onPiece) {
   for (let at = 0; at < into.length;) {
     const { bytesRead } = await handle.read(into, at, Math.min(kReadAtATime, into.length - at), at);
     if (bytesRead === 0)
       throw invalid(`${file} ended after ${at} bytes while it was read, but it had ${into.length} just before`);
+    onPiece(into.subarray(at, at + bytesRead));
     at += bytesRead;
-    onBytes(bytesRead);
   }
 }
 
@@ -143,6 +143,7 @@ async function readGroup(folder, { paths, weights }, where, { signal, onBytes })
   const memory = new Uint8Array(total);
   let at = 0,
     loaded = 0;
+  /** @type {Buffer[]} */
   const digests = [];
   for (const name of paths) {
     const file = path.join(folder, name);
@@ -150,14 +151,18 @@ async function readGroup(folder, { paths, weights }, where, { signal, onBytes })
     const part = await withFile(file, async (handle, size) => {
       if (at + size > total) throw wrongSize(folder, paths, at + size, total, where);
       const piece = memory.subarray(at, at + size);
-      await fill(file, piece, handle, (bytes) => onBytes?.((loaded += bytes), total));
+      const hash = createHash('sha256');
+      await fill(file, piece, handle, (bytes) => {
+        hash.update(bytes);
+        onBytes?.((loaded += bytes.length), total);
+      });
+      digests.push(hash.digest());
       return piece;
     });
     at += part.length;
-    digests.push(webcrypto.subtle.digest('SHA-256', part));
   }
   if (at !== total) throw wrongSize(folder, paths, at, total, where);
-  return { memory, digests: await Promise.all(digests) };
+  return { memory, digests };
 }
 
 /**
@@ -209,7 +214,7 @@ async function readTfjs(folder, options = {}) {
   for (const group of groups) {
     const { memory, digests } = await readGroup(folder, group, where, options);
     addTensors(group, memory, tensors);
-    for (const one of digests) digest.update(new Uint8Array(one));
+    for (const one of digests) digest.update(one);
   }
   checkGraph(modelTopology, tensors, useLite.graph, where);
   return { description: describe(folder, vocabulary.value), tensors, digest: digest.digest('hex') };
