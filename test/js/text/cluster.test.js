@@ -109,7 +109,7 @@ describe('a manager that is alone', () => {
     const model = await manager.loadModel(folder, { precision: 'float32' });
     const texts = Array.from({ length: 4000 }, (_, i) => `${'the '.repeat(i % 19)}copy`);
     const runs = jest.spyOn(manager, 'executeWorkload');
-    const { embeddings, tokens } = await model.embed(texts, { cache: true, timeout: 20_000 });
+    const { embeddings, tokens } = await model.embed(texts, { cache: true, timeout: 80_000 });
     const idsOfJobs = () => runs.mock.calls.map(([{ inputs }]) => [...inputs.ids]);
     const jobs = idsOfJobs();
     expect(jobs.length).toBeGreaterThan(1);
