@@ -212,6 +212,18 @@ class FollowedIndex {
       this.#renewal = renewal;
     });
     if (this.#renewal !== renewal) return;
+    try {
+      await this.#readAnew(renewal, upTo);
+    } finally {
+      if (this.#renewal === renewal) this.#renewal = undefined; // it failed, and what comes is kept for it no longer
+    }
+  }
+
+  /**
+   * @param {Renewal} renewal
+   * @param {number} upTo
+   */
+  async #readAnew(renewal, upTo) {
     const store = await openBeside(this.#folder);
     try {
       const core = await this.#make(await this.#collectionOf(store), upTo);
