@@ -17,13 +17,16 @@ function minuteCounts(view) {
 
 /**
  * @param {Float64Array} grown by how much each of these has grown
- * @returns {{ errorRate: number, latency: number }} 0 to 1, and ms that 99 of 100 did not exceed; NaN: no job ended
+ * @param {number} queueAge ms that the oldest job has waited; 0: none waits
+ * @returns {{ errorRate: number, latency: number }} 0 to 1, and ms that 99 of 100 did not exceed. Where no job ended
+ *   nothing tells them, NaN; where none waits either nothing is slow or fails, 0: what was raised is cleared at rest
  */
-function lastMinute(grown) {
+function lastMinute(grown, queueAge) {
   const [completed, failed] = grown;
+  const none = queueAge === 0 ? 0 : NaN;
   return {
-    errorRate: completed + failed > 0 ? failed / (completed + failed) : NaN,
-    latency: completed > 0 ? quantile(grown, 2, 0.99) : NaN,
+    errorRate: completed + failed > 0 ? failed / (completed + failed) : none,
+    latency: completed > 0 ? quantile(grown, 2, 0.99) : none,
   };
 }
 

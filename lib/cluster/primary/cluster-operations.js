@@ -172,17 +172,15 @@ class ClusterOperations {
   #values(now) {
     const { contexts, members } = this.#parts.cards();
     const grown = this.#minute.grown(now, minuteCounts(this.#parts.metrics.merged().view));
-    const { errorRate, latency } = lastMinute(grown);
-    const shares = this.#parts.tiers().map(({ used, limit }) => (limit === null ? 0 : used / limit));
     const queueAge = this.#parts.queueAge();
-    // Where no job ended and none waits, nothing is slow or fails: what was raised is cleared.
-    const atRest = (/** @type {number} */ value) => (Number.isNaN(value) && queueAge === 0 ? 0 : value);
+    const { errorRate, latency } = lastMinute(grown, queueAge);
+    const shares = this.#parts.tiers().map(({ used, limit }) => (limit === null ? 0 : used / limit));
     const heat = [...readCards(contexts, members).values()].map(({ temperature }) => temperature);
     return {
       memory: shares.length ? Math.max(...shares) : NaN,
       queueAge,
-      errorRate: atRest(errorRate),
-      latency: atRest(latency),
+      errorRate,
+      latency,
       temperature: mostOf(heat),
       budget: this.#budgets.share,
     };
